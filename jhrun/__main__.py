@@ -1,0 +1,7 @@
+"""``python -m jhrun`` is ``jhrun``."""
+
+import sys
+
+from jhrun.cli import main
+
+sys.exit(main())

@@ -1,0 +1,101 @@
+"""What every attack guarantees, whatever the library below it does."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jhrun.errors import NumericalError
+
+
+class Attack(ABC):
+    """A search for inputs near x that are classified wrongly.
+
+    A subclass says how to search (``perturb``); calling the attack adds the guarantees: every submodule is in eval
+    mode while it runs and in its own mode afterwards, also after an exception; the global random state is
+    untouched; the result is finite, in the ball and in [0, 1].
+
+    Attributes:
+        norm: of the ball.
+        epsilon: its radius, in pixel units.
+    """
+
+    norm = "inf"
+
+    def __init__(self, epsilon: float) -> None:
+        """Set the radius.
+
+        Args:
+            epsilon: at least 0.
+
+        Raises:
+            ValueError: epsilon is negative or not finite.
+        """
+        if not 0 <= epsilon < float("inf"):
+            raise ValueError(f"epsilon={epsilon}: must be a number of at least 0")
+        self.epsilon = float(epsilon)
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """The settings besides epsilon, for the record."""
+
+    @abstractmethod
+    def perturb(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The search itself; may draw from the global random state, which is the attack's own here."""
+
+    def __call__(self, model: nn.Module, inputs: Tensor, targets: Tensor, *, seed: int) -> Tensor:
+        """Attack a batch.
+
+        Args:
+            model: images → logits.
+            inputs: (B, ch, h, w) in [0, 1].
+            targets: right classes, (B,).
+            seed: of random starts; the same seed gives the same result.
+
+        Returns:
+            Adversarial inputs, detached, ‖result − inputs‖ ≤ epsilon, in [0, 1]; inputs themselves if epsilon is 0.
+
+        Raises:
+            NumericalError: the search gave values that are not finite.
+        """
+        inputs = inputs.detach()
+        if self.epsilon == 0:
+            return inputs.clone()
+        with evaluation_mode(model), private_randomness(seed, inputs.device):
+            found = self.perturb(model, inputs, targets).detach()
+        if not found.isfinite().all():
+            raise NumericalError(
+                f"{type(self).__name__} gave inputs that are not finite",
+                f"{int((~found.isfinite()).flatten(1).any(1).sum())} of {len(found)} examples",
+                "the network's gradients are not finite: look at its training curves",
+            )
+        return self.confine(found, inputs)
+
+    def confine(self, found: Tensor, inputs: Tensor) -> Tensor:
+        """The nearest point in ball and range; what is there already stays bit for bit."""
+        return found.maximum(inputs - self.epsilon).minimum(inputs + self.epsilon).clamp(0, 1)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Every submodule in eval mode, and afterwards in the mode it had, whatever happens inside."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def private_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global generators seeded inside and as they were afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed % 2**63)
+        yield

@@ -1,0 +1,5 @@
+"""From a network's outputs on a batch to matrix-free operators."""
+
+from jhrun.autodiff.operators import HessianOperator, JacobianOperator
+
+__all__ = ["HessianOperator", "JacobianOperator"]

@@ -1,0 +1,115 @@
+"""The Jacobian and the Hessian with respect to a network's inputs, by reverse mode.
+
+Both need outputs that depend on their own example alone: then one pass over the summed batch gives every
+example's product at once. No graph is rebuilt for a product (Pearlmutter 1994 for the Hessian; for the Jacobian,
+uᵀJ is linear in u, so that one graph of it serves every J v).
+"""
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg import Operator
+
+
+class JacobianOperator(Operator):
+    """J_b = ∂f(x_b)/∂x_b, C×D.
+
+    ``rmv`` is one reverse pass over the network; ``mv`` one over the graph of uᵀJ, which its first call builds.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+        >>> J = JacobianOperator(torch.stack([x[:, 0] * x[:, 1], x[:, 1] ** 2], dim=1), x)
+        >>> J.dense()
+        tensor([[[2., 1.],
+                 [0., 4.]]])
+    """
+
+    def __init__(self, outputs: Tensor, inputs: Tensor) -> None:
+        """Keep the graph from inputs to outputs.
+
+        Args:
+            outputs: f(x), (B, C), with their graph.
+            inputs: x, (B, …), a leaf that requires a gradient.
+        """
+        self.outputs, self.inputs = outputs, inputs
+        self.passes = 0
+        super().__init__(
+            (len(outputs), outputs[0].numel(), inputs[0].numel()),
+            symmetric=False,
+            dtype=outputs.dtype,
+            device=outputs.device,
+        )
+
+    @cached_property
+    def _cotangent_graph(self) -> tuple[Tensor, Tensor]:
+        """(u, uᵀJ) with the graph between them; u's value does not matter."""
+        self.passes += 1
+        with torch.enable_grad():
+            u = torch.zeros_like(self.outputs, requires_grad=True)
+            (g,) = torch.autograd.grad(self.outputs, self.inputs, u, create_graph=True)
+        return u, g
+
+    def mv(self, v: Tensor) -> Tensor:
+        """J v, (B, D) → (B, C)."""
+        u, g = self._cotangent_graph
+        self.passes += 1
+        return _vjp(g, u, v.view_as(g)).flatten(1)
+
+    def rmv(self, u: Tensor) -> Tensor:
+        """uᵀJ, (B, C) → (B, D)."""
+        self.passes += 1
+        return _vjp(self.outputs, self.inputs, u.view_as(self.outputs)).flatten(1)
+
+
+class HessianOperator(Operator):
+    """H_b = ∂²ℓ_b/∂x_b², D×D, of a scalar for each example: its loss, say.
+
+    Symmetric for a smooth network; for piecewise linear ones, autograd gives the Gauss-Newton part, symmetric too.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+        >>> HessianOperator((x[:, 0] * x[:, 1] ** 2), x).dense()
+        tensor([[[0., 4.],
+                 [4., 2.]]])
+    """
+
+    def __init__(self, scalars: Tensor, inputs: Tensor) -> None:
+        """Build the gradient's graph, once.
+
+        Args:
+            scalars: ℓ, (B,), with their graph.
+            inputs: x, (B, …), a leaf that requires a gradient.
+        """
+        self.inputs = inputs
+        self.passes = 1
+        with torch.enable_grad():
+            (self.gradient,) = torch.autograd.grad(scalars.sum(), inputs, create_graph=True)
+        d = inputs[0].numel()
+        super().__init__((len(inputs), d, d), symmetric=True, dtype=inputs.dtype, device=inputs.device)
+
+    def mv(self, v: Tensor) -> Tensor:
+        """H v, (B, D) → (B, D)."""
+        self.passes += 1
+        return _vjp(self.gradient, self.inputs, v.view_as(self.gradient)).flatten(1)
+
+    def rmv(self, u: Tensor) -> Tensor:
+        """H u: H is symmetric."""
+        return self.mv(u)
+
+
+def _vjp(outputs: Tensor, inputs: Tensor, cotangent: Tensor) -> Tensor:
+    """cotangentᵀ ∂outputs/∂inputs; differentiable where torch's grad mode is on, zero where nothing depends."""
+    create_graph = torch.is_grad_enabled()
+    if not outputs.requires_grad:
+        return torch.zeros_like(inputs)
+    (product,) = torch.autograd.grad(
+        outputs,
+        inputs,
+        cotangent,
+        retain_graph=True,
+        create_graph=create_graph,
+        materialize_grads=True,
+    )
+    return product

@@ -1,0 +1,145 @@
+"""argv → a command. Nothing heavy is imported before it is known that it is needed."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from jhrun import __version__
+from jhrun.config.groups import CONF, choices, groups, nearest
+from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError
+
+COMMANDS = {
+    "train": "train a network under a penalty, attack it, write a report",
+    "eval": "attack a run's network again, with other attacks if you like",
+    "report": "write a run's report anew from its records",
+    "bench": "measure cost and truth of every solver on this machine (not there yet)",
+}
+
+USAGE = f"""jhrun {__version__}: train, attack and report on classifiers with small input-Jacobians or -Hessians
+
+usage: jhrun COMMAND [KEY=VALUE …] [FLAGS]
+
+commands:
+{{commands}}
+
+jhrun COMMAND --help lists what a command can be told. To begin with:
+  jhrun train                                 the digits, under a Jacobian penalty, in under a minute
+  jhrun train regularizer=none                the same without it
+  jhrun eval run=RUN attack=pgd20 epsilon=0.2
+"""
+
+FLAGS = """flags:
+  -m, --multirun      every combination of comma-separated values, as in seed=0,1,2
+  --cfg job           print the composed configuration and stop (--resolve: with references filled in)
+  --config-dir DIR    a folder of YAML files of your own
+  --help, --version
+"""
+
+_FLAGS = {"-m": 0, "--multirun": 0, "--cfg": 1, "-c": 1, "--resolve": 0, "--config-dir": 1, "-cd": 1}
+"""Hydra's flags that are passed on, and how many words follow each."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run jhrun.
+
+    Args:
+        argv: without the program's name; those of the process if not given.
+
+    Returns:
+        The exit code (``jhrun.errors`` lists them).
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except JhrunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has seen enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        print(f"error: {type(error).__name__}, a bug of ours, please report the lines above", file=sys.stderr)
+        return BUG
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        width = max(map(len, COMMANDS))
+        lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
+        print(USAGE.format(commands=lines), end="")
+        return 0 if arguments else ConfigError.exit_code
+    if "--version" in arguments:
+        print(f"jhrun {__version__}")
+        return 0
+    command, *rest = arguments
+    if command not in COMMANDS:
+        raise ConfigError(f"there is no command '{command}'", f"jhrun {command}", nearest(command, COMMANDS))
+    if {"-h", "--help"} & set(rest):
+        print(_help(command), end="")
+        return 0
+    if command == "bench":
+        raise ConfigError("bench is not there yet", "jhrun bench", "use train, eval or report")
+    if command == "report":
+        return _report(rest)
+    flags, overrides = _separate(rest)
+    from jhrun.commands.launch import launch  # noqa: PLC0415 - imports torch
+
+    return launch(command, flags, overrides)
+
+
+def _report(arguments: list[str]) -> int:
+    runs = [argument.removeprefix("run=") for argument in arguments]
+    if len(runs) != 1 or runs[0].startswith("-"):
+        raise ConfigError("report takes one run's folder", "jhrun report", "as in jhrun report outputs/…/…")
+    from jhrun.commands.report import run  # noqa: PLC0415 - imports torch
+
+    run(runs[0])
+    return 0
+
+
+def _separate(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags, and the overrides."""
+    flags, overrides, waiting = [], [], 0
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if waiting:
+            flags.append(argument)
+            waiting -= 1
+        elif not argument.startswith("-"):
+            overrides.append(argument)
+        elif name in _FLAGS:
+            flags.append("--multirun" if name == "-m" else argument)
+            waiting = 0 if value else _FLAGS[name]
+        else:
+            raise ConfigError(f"there is no flag '{name}'", "command line", nearest(name, [*_FLAGS, "--help"]))
+    if waiting:
+        raise ConfigError(f"flag '{flags[-1]}' needs a value", "command line", "as in --cfg job")
+    return flags, overrides
+
+
+def _help(command: str) -> str:
+    if command not in {"train", "eval"}:
+        usage = {"report": "jhrun report RUN", "bench": "jhrun bench"}[command]
+        return f"{usage}: {COMMANDS[command]}\n"
+    lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
+    for group in groups(command):
+        lines.append(f"{group}=…")
+        found = choices(group)
+        width = max(map(len, found))
+        lines += [f"  {name:<{width}}  {text}" for name, text in found.items()]
+    lines += ["", "keys, with their defaults (a group's own are shown by --cfg job):", *_keys(command), "", FLAGS]
+    lines.append("Exit codes: 0 done, 1 a bug of ours, 2 configuration, 3 data, 4 run directory or checkpoint,")
+    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 130 interrupted.")
+    return "\n".join(lines) + "\n"
+
+
+def _keys(command: str) -> list[str]:
+    """The primary file between its defaults list and Hydra's own part: keys, defaults, and what they mean."""
+    text = (CONF / f"{command}.yaml").read_text(encoding="utf-8")
+    body = text.split("hydra/hydra_logging: none\n")[1].split("\nhydra:")[0]
+    return [f"  {line}" for line in body.strip().splitlines()]

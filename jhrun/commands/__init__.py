@@ -1,0 +1,1 @@
+"""The commands: config in, objects built, work called, files written. One module each."""

@@ -1,0 +1,162 @@
+"""``jhrun eval``: attack a run's network again. Needs nothing but the run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from torch import nn
+from tqdm import tqdm
+
+from jhrun.attacks import Attack
+from jhrun.commands.session import device_text, logged, now, say
+from jhrun.config import objects, stored
+from jhrun.config.groups import nearest
+from jhrun.data import Part
+from jhrun.errors import RunError
+from jhrun.evaluation import evaluate, save
+from jhrun.folder import RunFolder
+from jhrun.records import EvaluationRecord
+from jhrun.reporting import headline, write_report
+from jhrun.training import Checkpoint
+
+
+def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # noqa: ARG001 - every command's form
+    """Evaluate a run as configured.
+
+    Args:
+        config: composed from ``conf/eval.yaml``.
+        overrides: as typed.
+        output: not used: an evaluation lies in its run.
+
+    Returns:
+        The run's folder.
+    """
+    call = stored.plain(config)
+    folder = RunFolder.existing(str(call["run"]))
+    values, plugins = stored.read(folder.config), call["plugins"]
+    device = objects.device(call["device"])
+    if call["dataset"]["root"] is not None:
+        values["dataset"]["root"] = call["dataset"]["root"]
+    seed = values["seed"] if call["seed"] is None else call["seed"]
+    epsilon = values["epsilon"] if call["epsilon"] is None else call["epsilon"]
+    with logged(folder):
+        objects.apply_options(values)
+        attacks = objects.attacks(call, epsilon, plugins)
+        name = free_name(folder, call["name"], attacks)
+        checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
+        data = objects.dataset(values, plugins).to(device)
+        model = objects.model(values, data.spec, plugins)
+        load_weights(model, checkpoint, folder)
+        run_evaluation(
+            folder,
+            model.to(device),
+            data.test,
+            attacks,
+            name=name,
+            checkpoint=call["checkpoint"],
+            epoch=checkpoint.info["epoch"],
+            seed=seed,
+        )
+        report = write_report(folder, values)
+        say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
+    print(folder.path)
+    return folder.path
+
+
+def run_evaluation(
+    folder: RunFolder,
+    model: nn.Module,
+    part: Part,
+    attacks: Mapping[str, Attack],
+    *,
+    name: str,
+    checkpoint: str,
+    epoch: int,
+    seed: int,
+) -> None:
+    """Attack a network and keep the results in the run.
+
+    Args:
+        folder: of the run.
+        model: on its device.
+        part: the test set, on the same device.
+        attacks: by name.
+        name: of the evaluation.
+        checkpoint: which one the network is.
+        epoch: how many epochs it was trained for.
+        seed: of random starts.
+    """
+    total = len(part) * len(attacks)
+    with tqdm(total=total, unit="example", disable=None, dynamic_ncols=True, leave=False) as bar:
+
+        def progress(attack: str, done: int, n: int) -> None:
+            bar.set_description(f"attack {attack}", refresh=False)
+            bar.update(list(attacks).index(attack) * n + done - bar.n)
+
+        evaluation = evaluate(model, part, attacks, seed=seed, progress=progress)
+    record = EvaluationRecord(
+        name=name,
+        checkpoint=checkpoint,
+        epoch=epoch,
+        dataset_part="test",
+        clean=evaluation.clean_accuracy,
+        worst_case=evaluation.worst_case,
+        attacks=evaluation.records,
+        seed=seed,
+        device=device_text(part.targets.device),
+        date=now(),
+    )
+    save(folder.evaluation(name), evaluation, record)
+
+
+def free_name(folder: RunFolder, wanted: str | None, attacks: Mapping[str, Any]) -> str:
+    """A name for a new evaluation.
+
+    Args:
+        folder: of the run.
+        wanted: by the user, or None for one made of the attacks' names.
+        attacks: by name.
+
+    Returns:
+        A name that is not taken yet.
+
+    Raises:
+        RunError: the wanted name is taken, or is no name of a folder.
+    """
+    if wanted is not None:
+        if Path(wanted).name != str(wanted) or str(wanted).startswith("."):
+            raise RunError(f"name={wanted} is not a folder's name", "eval", "use letters, digits, dots and dashes")
+        if folder.evaluation(wanted).exists():
+            raise RunError(f"the run has an evaluation '{wanted}'", str(folder.path), "choose another: name=NAME")
+        return wanted
+    base = "+".join(attacks) or "clean"
+    names = [base, *(f"{base}-{i}" for i in range(2, 10_000))]
+    return next(n for n in names if not folder.evaluation(n).exists())
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder) -> None:
+    """Put a checkpoint's weights into a network.
+
+    Args:
+        model: as the run's configuration describes it.
+        checkpoint: of the run.
+        folder: of the run, for the message.
+
+    Raises:
+        RunError: they do not fit.
+    """
+    try:
+        model.load_state_dict(dict(checkpoint.weights))
+    except RuntimeError as error:
+        raise RunError(
+            f"the checkpoint does not fit the network ({error})", str(folder.path), "was config.yaml changed?"
+        ) from error
+
+
+def _checkpoint(folder: RunFolder, name: str) -> Path:
+    there = sorted(p.parent.name for p in folder.path.glob("checkpoints/*/state.json"))
+    if name not in there and not any(t.startswith(f"{name}.") for t in there):
+        remedy = nearest(name, there) if there else "train it further: jhrun train resume=…"
+        raise RunError(f"there is no checkpoint '{name}'", str(folder.path), remedy)
+    return folder.checkpoint(name)

@@ -1,0 +1,98 @@
+"""Hand a command to Hydra: one job, or the jobs of a multirun, each failing for itself."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from jhrun.config.compose import explain, prepare, register_resolvers
+from jhrun.config.groups import CONF
+from jhrun.errors import JhrunError
+from jhrun.training import Interrupted
+
+
+def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
+    """Run a command through Hydra.
+
+    Args:
+        command: train or eval.
+        flags: Hydra's own, such as ``--multirun`` or ``--cfg job``.
+        overrides: as typed.
+
+    Returns:
+        0, or the exit code of the first job that failed.
+    """
+    work = import_module(f"jhrun.commands.{command}").run
+    multirun = "--multirun" in flags
+    codes: list[int] = []
+
+    def job(config: DictConfig) -> None:
+        output = Path(HydraConfig.get().runtime.output_dir)
+        try:
+            work(config, list(HydraConfig.get().overrides.task), output)
+            codes.append(0)
+        except Interrupted:
+            raise KeyboardInterrupt from None
+        except JhrunError as error:
+            codes.append(report_error(error))
+        finally:
+            _drop_empty(output)
+
+    register_resolvers()
+    prepared = prepare(list(overrides), multirun=multirun)
+    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(job)
+    with _hydra_settings(["jhrun", *flags, *prepared]):
+        try:
+            main()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explain(command, prepared, error) from error
+    return next((code for code in codes if code), 0)
+
+
+def report_error(error: JhrunError) -> int:
+    """Print a failure as its one line.
+
+    Args:
+        error: what went wrong.
+
+    Returns:
+        Its exit code.
+    """
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    return error.exit_code
+
+
+def _drop_empty(output: Path) -> None:
+    """Remove the folder that Hydra made for a job that never began."""
+    with suppress(OSError):
+        output.rmdir()
+        output.parent.rmdir()
+
+
+@contextmanager
+def _hydra_settings(arguments: list[str]) -> Iterator[None]:
+    """The global state that Hydra reads and changes, set for it and put back.
+
+    It takes its words from ``sys.argv``; with ``HYDRA_FULL_ERROR`` it raises what goes wrong, instead of printing
+    it and exiting with 1; and it sets the root logger's level.
+    """
+    words, level, before = sys.argv, logging.getLogger().level, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = arguments, "1"
+    try:
+        yield
+    finally:
+        sys.argv = words
+        logging.getLogger().setLevel(level)
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before

@@ -1,0 +1,165 @@
+"""A run's folder while a command works in it: claimed once, its status kept, everything said kept in its log."""
+
+import json
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchattacks
+from tqdm import tqdm
+
+import jhrun
+from jhrun.config.stored import as_yaml
+from jhrun.errors import BUG, INTERRUPTED, JhrunError, RunError
+from jhrun.folder import RunFolder, read_json, write_aside, write_json
+from jhrun.training import Interrupted
+
+log = logging.getLogger("jhrun")
+
+
+def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: torch.device) -> RunFolder:
+    """Take a new run's folder, which must be empty, and write down what is run in it.
+
+    Args:
+        path: of the folder; made if it is missing.
+        config: resolved, as plain values.
+        overrides: as typed.
+        device: where the run will be.
+
+    Returns:
+        The folder, with its configuration, environment and status.
+
+    Raises:
+        RunError: something is in it already, which is left as it is.
+    """
+    folder = RunFolder(path)
+    path.mkdir(parents=True, exist_ok=True)
+    taken = RunError(
+        f"'{path}' is not empty", "run directory", f"choose another hydra.run.dir, or go on with resume={path}"
+    )
+    if any(path.iterdir()):
+        raise taken
+    try:
+        # of two processes that both found it empty, one gets it
+        with folder.status.open("x") as file:
+            json.dump({"state": "running"}, file)
+    except FileExistsError as error:
+        raise taken from error
+    write_aside(folder.config, as_yaml(config))
+    write_aside(folder.overrides, as_yaml(list(overrides)))
+    write_json(folder.environment, environment(device))
+    return folder
+
+
+@contextmanager
+def status_kept(folder: RunFolder) -> Iterator[None]:
+    """``status.json`` says how the run stands, during the work and after its end, whatever the end is."""
+    record: dict[str, Any] = {
+        "state": "running",
+        "exit_code": None,
+        "error": None,
+        "started": now(),
+        "ended": None,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+    }
+    if folder.status.is_file():
+        before = read_json(folder.status)
+        record["started"] = before.get("started") or record["started"]
+    write_json(folder.status, record)
+    state, code, error = "failed", BUG, None
+    try:
+        yield
+        state, code = "finished", 0
+    except (Interrupted, KeyboardInterrupt):
+        state, code = "interrupted", INTERRUPTED
+        raise
+    except JhrunError as failure:
+        code, error = failure.exit_code, str(failure)
+        raise
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+        raise
+    finally:
+        ended = {"state": state, "exit_code": code, "error": error, "ended": now()}
+        write_json(folder.status, record | ended)
+
+
+@contextmanager
+def logged(folder: RunFolder) -> Iterator[None]:
+    """What is said goes to the run's log too, with the traceback of whatever ends the work."""
+    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    except Interrupted:
+        log.info("interrupted")
+        raise
+    except BaseException as failure:
+        log.exception("%s", failure or type(failure).__name__)
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def say(text: str) -> None:
+    """Tell the user, above a progress line if there is one, and the log."""
+    tqdm.write(text, file=sys.stdout)
+    log.info("%s", text)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """On what machine and with which versions: ``environment.json``."""
+    return {
+        "command": " ".join(["jhrun", *sys.argv[1:]]),
+        "jhrun": jhrun.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchattacks": torchattacks.__version__,
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "device": device_text(device),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def device_text(device: torch.device) -> str:
+    """A device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or "CPU"
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def now() -> str:
+    """The time, ISO 8601 with its zone."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _commit() -> str | None:
+    """Of the source, where it is a git checkout."""
+    source = Path(__file__).parents[2]
+    if not (source / ".git").exists():
+        return None
+    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

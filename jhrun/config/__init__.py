@@ -1,0 +1,1 @@
+"""Where YAML becomes objects: composition, checks, and the closed door."""

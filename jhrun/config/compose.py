@@ -1,0 +1,159 @@
+"""From what was typed to a composed configuration, with errors that name the nearest right word."""
+
+import re
+import secrets
+import time
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from jhrun.config.groups import CONF, choices, groups, nearest
+from jhrun.errors import ConfigError, JhrunError
+
+PATHS = ("run", "resume", "dataset.root", "hydra.run.dir", "hydra.sweep.dir")
+"""Keys whose values are paths, which may hold any letter."""
+
+_WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
+
+
+def prepare(overrides: list[str], *, multirun: bool) -> list[str]:
+    """Overrides as Hydra's grammar can read them.
+
+    Path values are quoted (in a multirun, each of a comma-separated list), and a mapping replaces what was there
+    instead of being merged into it: the stages of two schedules must not mix.
+
+    Args:
+        overrides: as typed.
+        multirun: whether commas separate values.
+
+    Returns:
+        Overrides for Hydra.
+
+    Raises:
+        ConfigError: one of them is not KEY=VALUE.
+    """
+    prepared = []
+    for override in overrides:
+        if not _WORD.match(override) and not re.match(r"^~[\w./@-]+$", override):
+            raise ConfigError(f"'{override}' is not of the form KEY=VALUE", "command line", "as in train.epochs=5")
+        key, _, value = override.partition("=")
+        if key.lstrip("+~") in PATHS and value not in {"", "null"}:
+            values = value.split(",") if multirun and not _quoted(value) else [value]
+            prepared.append(f"{key}={','.join(map(_quote, values))}")
+            continue
+        if value.startswith("{") and not key.startswith(("+", "~")):
+            prepared.append(f"{key}=null")
+        prepared.append(override)
+    return prepared
+
+
+def explain(command: str, overrides: list[str], error: Exception) -> JhrunError:
+    """What Hydra or OmegaConf refused, in one line with a remedy.
+
+    Args:
+        command: whose configuration was composed.
+        overrides: as given to Hydra.
+        error: what it raised.
+
+    Returns:
+        A configuration error.
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        options = error.options or list(choices(group)) if group else []
+        return ConfigError(f"there is no {group} called '{choice}'", f"{group}={choice}", nearest(choice, options))
+    if isinstance(error, OverrideParseException):
+        remedy = "put values with spaces or signs in quotes, as in \"key='a value'\""
+        return ConfigError(f"cannot be read ({_first_line(error)})", f"'{error.override}'", remedy)
+    refused = re.search(r"Could not (?:override|append to|delete from config\.?) '([^']+)'", str(error))
+    if refused:
+        key = refused.group(1)
+        return ConfigError(
+            f"there is no key '{key}'", f"jhrun {command}", nearest(key, keys(command, overrides, key))
+        )
+    return ConfigError(_first_line(error), f"jhrun {command}", f"see jhrun {command} --help")
+
+
+def keys(command: str, overrides: list[str], without: str = "") -> list[str]:
+    """Every key that can be set, with the groups.
+
+    Args:
+        command: whose configuration is asked for.
+        overrides: of the call; those of unknown keys are left out.
+        without: a key whose overrides are left out.
+
+    Returns:
+        Dotted keys.
+    """
+    given = [o for o in overrides if o.lstrip("+~").split("=")[0] != without]
+    try:
+        config = composed(command, given)
+    except (HydraException, OmegaConfBaseException):
+        config = composed(command, [])
+    return [*groups(command), *flatten(OmegaConf.to_container(config, resolve=False))]
+
+
+def composed(command: str, overrides: list[str]) -> DictConfig:
+    """A command's configuration, without Hydra's own part, leaving Hydra's global state as it was."""
+    register_resolvers()
+    if GlobalHydra.instance().is_initialized():
+        return hydra_compose(command, overrides)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra_compose(command, overrides)
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested mappings by their dotted keys; lists are leaves, and so are the stages of a schedule.
+
+    Example:
+        >>> flatten({"a": {"b": 1, "c": [2]}, "d": {0: 0.1}})
+        {'a.b': 1, 'a.c': [2], 'd': {0: 0.1}}
+    """
+    if not isinstance(node, dict) or not node or not all(isinstance(key, str) for key in node):
+        return {prefix: node}
+    leaves: dict[str, Any] = {}
+    for key, value in node.items():
+        leaves |= flatten(value, f"{prefix}.{key}" if prefix else key)
+    return leaves
+
+
+def typed_keys(overrides: list[str]) -> list[str]:
+    """The keys and groups that overrides name."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    return [override.key_or_group.replace("/", ".") for override in parsed]
+
+
+def register_resolvers() -> None:
+    """``${run_folder:…}``: where a training run goes; a resumed one stays where it is."""
+
+    def run_folder(resume: Any, experiment: Any, dataset: Any, regularizer: Any) -> str:
+        if resume is not None:
+            return "."
+        name = experiment if experiment is not None else f"{dataset}_{regularizer}"
+        return f"outputs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
+
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+
+
+def _quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def _quote(value: str) -> str:
+    if _quoted(value):
+        return value
+    # in Hydra's quoted strings a backslash is special before a quote, and at the end
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{chr(92) * trailing}'"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

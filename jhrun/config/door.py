@@ -1,0 +1,114 @@
+"""The closed door: the one place where a name in a configuration becomes an object.
+
+A group opens for the public classes and functions of its own package alone, and for packages that the user names
+on the command line of this very call. Nothing is imported before its name has passed.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from jhrun.config.groups import nearest
+from jhrun.errors import ConfigError, UnsafeError
+
+PACKAGES = {
+    "dataset": "jhrun.data",
+    "model": "jhrun.models",
+    "objective": "jhrun.objectives",
+    "regularizer": "jhrun.penalties",
+    "solver": "jhrun.linalg",
+    "optimizer": "jhrun.training.optimizers",
+    "attack": "jhrun.attacks",
+}
+
+
+def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), **context: Any) -> Any:
+    """The object that a configuration describes.
+
+    Args:
+        group: whose package may be used.
+        node: ``_target_`` and the arguments, as plain Python values.
+        plugins: packages that the user trusts in this call.
+        **context: arguments that come from the program, not from the configuration.
+
+    Returns:
+        Whatever the target makes of its arguments.
+
+    Raises:
+        ConfigError: an argument is unknown, missing or refused.
+    """
+    factory = target(group, node.get("_target_"), plugins)
+    arguments = {}
+    for key, value in node.items():
+        if key == "_target_":
+            continue
+        if str(key).startswith("_"):
+            raise UnsafeError(f"'{key}' is not allowed", group, "give arguments of the class alone")
+        arguments[str(key)] = value
+    parameters = inspect.signature(factory).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for key in arguments:
+            if key not in parameters:
+                known = [p for p in parameters if p not in context]
+                raise ConfigError(f"there is no key '{group}.{key}'", f"{node['_target_']}", nearest(key, known))
+    try:
+        return factory(**context, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            str(error), f"{group}: {node['_target_']}", "change or leave out what it names"
+        ) from error
+
+
+def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., Any]:
+    """What a ``_target_`` names, if the group may open for it.
+
+    Args:
+        group: one of ``PACKAGES``.
+        name: dotted.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        A class or function.
+
+    Raises:
+        UnsafeError: the name lies elsewhere, or is not public there.
+    """
+    module_name, _, attribute = str(name).rpartition(".")
+    refusal = UnsafeError(
+        f"_target_ '{name}' is none of the public classes of {PACKAGES[group]}",
+        f"{group}._target_",
+        "if you trust the code, name its package in this call: plugins=[package]",
+    )
+    if not attribute or attribute.startswith("_"):
+        raise refusal
+    trusted = module_name.split(".")[0] in plugins
+    if not trusted and not _own(PACKAGES[group], module_name):
+        raise refusal
+    try:
+        module = importlib.import_module(module_name)
+        found = getattr(module, attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"_target_ '{name}' is not there ({error})", group, "check its spelling") from error
+    public = getattr(module, "__all__", None)
+    listed = attribute in public if public is not None else getattr(found, "__module__", None) == module_name
+    if not callable(found) or not (trusted or listed):
+        raise refusal
+    return found  # type: ignore[no-any-return]
+
+
+def _own(package: str, module_name: str) -> bool:
+    """Whether a module is the package itself or lies directly in it, judged without importing it."""
+    if module_name == package:
+        return True
+    parent, _, name = module_name.rpartition(".")
+    # find_spec imports the parent, which is ours
+    return (
+        parent == package and name.isidentifier() and _is_package(package) and find_spec(module_name) is not None
+    )
+
+
+def _is_package(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None

@@ -1,0 +1,117 @@
+"""The objects of a run, from plain configuration values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from jhrun import seeds
+from jhrun.attacks import Attack
+from jhrun.config.door import build
+from jhrun.config.values import radius
+from jhrun.data import Dataset
+from jhrun.errors import ConfigError
+from jhrun.linalg import Solver
+from jhrun.objectives import Objective
+from jhrun.records import DataSpec
+from jhrun.training import Regularizer, schedule
+
+Values = Mapping[str, Any]
+
+
+def device(name: str) -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        The device.
+
+    Raises:
+        ConfigError: CUDA is asked for and absent; never a silent CPU instead.
+    """
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if there else "cpu")
+    chosen = torch.device(name)
+    if chosen.type == "cuda" and (chosen.index or 0) >= there:
+        found = f"PyTorch {torch.__version__} sees {there} CUDA devices"
+        raise ConfigError(f"there is no {name}", found, "use device=cpu or device=auto")
+    return chosen
+
+
+def dataset(config: Values, plugins: Sequence[str]) -> Dataset:
+    """The data set, on the CPU, split by the run's seed."""
+    data: Dataset = build("dataset", config["dataset"], plugins=plugins, seed=config["seed"])
+    return data
+
+
+def model(config: Values, spec: DataSpec, plugins: Sequence[str]) -> nn.Module:
+    """The network, freshly drawn from the run's seed; the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derive(config["seed"], "model"))
+        network: nn.Module = build("model", config["model"], plugins=plugins, **asdict(spec))
+    return network
+
+
+def objective(config: Values, plugins: Sequence[str]) -> Objective:
+    """The task's loss."""
+    loss: Objective = build("objective", config["objective"], plugins=plugins)
+    return loss
+
+
+def regularizer(config: Values, plugins: Sequence[str]) -> Regularizer:
+    """What is penalised, with its schedules."""
+    chosen, epochs = config["regularizer"], config["train"]["epochs"]
+    penalties = [build("regularizer", node, plugins=plugins) for node in chosen["penalties"]]
+    scheduled = {
+        # iterations and the like may change by stage; each stage has a solver of its own
+        key: schedule(value, epochs) if isinstance(value, Mapping) else None
+        for key, value in config["solver"].items()
+    }
+
+    @cache
+    def solver(epoch: int) -> Solver:
+        node = {
+            key: value if (course := scheduled[key]) is None else course(epoch)
+            for key, value in config["solver"].items()
+        }
+        found: Solver = build("solver", node, plugins=plugins)
+        return found
+
+    solver(0)
+    return Regularizer(penalties, schedule(chosen["weight"], epochs), solver)
+
+
+def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Sequence[str]) -> Optimizer:
+    """The optimizer, at the first epoch's learning rate."""
+    first = schedule(config["optimizer"]["lr"], config["train"]["epochs"])(0)
+    numbers = {key: _number(value) for key, value in config["optimizer"].items()} | {"lr": first}
+    built: Optimizer = build("optimizer", numbers, plugins=plugins, params=list(parameters))
+    return built
+
+
+def attacks(config: Values, epsilon: Any, plugins: Sequence[str]) -> dict[str, Attack]:
+    """The chosen attacks by name, each with radius ε."""
+    nodes = config.get("attack") or {}
+    return {name: build("attack", node, plugins=plugins, epsilon=radius(epsilon)) for name, node in nodes.items()}
+
+
+def apply_options(config: Values) -> None:
+    """The run's global settings of torch: TF32 and determinism."""
+    torch.backends.cuda.matmul.allow_tf32 = config["tf32"]
+    torch.backends.cudnn.allow_tf32 = config["tf32"]
+    torch.use_deterministic_algorithms(config["deterministic"])
+
+
+def _number(value: Any) -> Any:
+    """YAML reads 1e-3 as a string."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,0 +1,149 @@
+"""Values that people write, read and checked: all faults of a call at once."""
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from jhrun.errors import ConfigError
+from jhrun.training import schedule
+
+
+def radius(value: Any) -> float:
+    """ε from a number or a fraction.
+
+    Args:
+        value: as in ``0.1`` or ``8/255``.
+
+    Returns:
+        A number of at least 0.
+
+    Raises:
+        ValueError: it is neither, or negative.
+
+    Example:
+        >>> radius("8/255") == 8 / 255
+        True
+    """
+    try:
+        number = float(Fraction(value)) if isinstance(value, str) and "/" in value else float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        number = math.nan
+    if isinstance(value, bool) or not 0 <= number < math.inf:
+        raise ValueError("must be a number of at least 0 or a fraction such as 8/255")
+    return number
+
+
+def whole(least: int) -> Callable[[Any], None]:
+    """A check for whole numbers."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"must be a whole number of at least {least}")
+
+    return check
+
+
+def optional(check: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """The same check, passed by null."""
+    return lambda value: None if value is None else check(value) and None
+
+
+def one_of(*allowed: Any) -> Callable[[Any], None]:
+    """A check for some values."""
+
+    def check(value: Any) -> None:
+        if not any(value is a or (isinstance(a, str) and value == a) for a in allowed):
+            raise ValueError(f"must be one of {', '.join(str(a).lower() for a in allowed)}")
+
+    return check
+
+
+def share(value: Any) -> None:
+    """A check for numbers in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError("must be at least 0 and below 1")
+
+
+def device_name(value: Any) -> None:
+    """A check for ``auto``, ``cpu``, ``cuda`` and ``cuda:N``."""
+    name, _, number = str(value).partition(":")
+    if not (value in {"auto", "cpu"} or (name == "cuda" and (number.isdigit() or value == "cuda"))):
+        raise ValueError("must be one of auto, cpu, cuda, cuda:N")
+
+
+def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], None]:
+    """A check for every value that a schedule takes, at each epoch."""
+
+    def check(value: Any, epochs: int) -> None:
+        course = schedule(value, epochs)
+        for epoch in range(epochs):
+            if not good(course(epoch)):
+                raise ValueError(f"is {course(epoch):g} at epoch {epoch}: {rule}")
+
+    return check
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "train.epochs": whole(1),
+    "train.batch_size": whole(1),
+    "train.drop_last": one_of(True, False),
+    "checkpoint.steps": optional(whole(1)),
+    "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
+    "dataset.validation": share,
+    "epsilon": optional(radius),
+    "seed": optional(whole(0)),
+    "device": device_name,
+    "evaluate": one_of(True, False),
+    "tf32": one_of(True, False),
+    "channels_last": one_of(True, False),
+    "deterministic": one_of(True, False),
+}
+
+SCHEDULES = {
+    "regularizer.weight": scheduled(lambda w: 0 <= w <= 1, "it must lie in [0, 1]"),
+    "solver.iterations": scheduled(lambda n: n >= 1 and n == int(n), "it must be a whole number of at least 1"),
+    "optimizer.lr": scheduled(lambda lr: lr >= 0, "it must not be negative"),
+}
+
+_ABSENT = object()
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Look at every value that has a rule, before anything is loaded.
+
+    Args:
+        config: as plain Python values.
+
+    Raises:
+        ConfigError: names all that is wrong.
+    """
+    faults = []
+
+    def attempt(key: str, rule: Callable[..., Any], *more: Any) -> None:
+        value = _select(config, key)
+        if value is _ABSENT:
+            return
+        try:
+            rule(value, *more)
+        except ValueError as error:
+            text = str(error)
+            faults.append(text if text.startswith(key) else f"{key}={value} {text}".replace(f"{value!r}: ", ""))
+
+    for key, rule in CHECKS.items():
+        attempt(key, rule)
+    epochs = _select(config, "train.epochs")
+    if isinstance(epochs, int) and epochs > 0:
+        for key, timed in SCHEDULES.items():
+            attempt(key, timed, epochs)
+    if faults:
+        raise ConfigError("; ".join(faults), "configuration", "give values in range")
+
+
+def _select(config: Mapping[str, Any], key: str) -> Any:
+    node: Any = config
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return _ABSENT
+        node = node[part]
+    return node

@@ -1,0 +1,162 @@
+"""The one data set class: uint8 tensors, a validation split, and batches drawn from (seed, epoch) alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from jhrun.data.augment import crop_and_flip
+from jhrun.records import Batch, DataSpec
+from jhrun.seeds import generator
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some examples, held as they are stored.
+
+    Attributes:
+        inputs: images (N, ch, h, w), uint8.
+        targets: class numbers (N,), int64.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.targets)
+
+    def __getitem__(self, chosen: Tensor | slice) -> "Part":
+        """The chosen examples."""
+        return Part(self.inputs[chosen], self.targets[chosen])
+
+    def to(self, device: torch.device | str) -> "Part":
+        """The same part on another device."""
+        return Part(self.inputs.to(device), self.targets.to(device))
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """The examples in their stored order, unaugmented.
+
+        Args:
+            size: of a batch; the last one may be smaller.
+
+        Yields:
+            Batches with their indices.
+        """
+        for first in range(0, len(self), size):
+            some = self[first : first + size]
+            index = torch.arange(first, first + len(some), device=self.targets.device)
+            yield Batch(as_pixels(some.inputs), some.targets, index)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test parts, and how the training part is augmented.
+
+    Attributes:
+        classes: their names; a target is a position in it.
+        mean: per channel, of pixels in [0, 1].
+        std: per channel, likewise.
+        train: what is trained on.
+        test: what is reported on; nothing is ever chosen with it.
+        validation: what is chosen with; taken from the training part alone, perhaps empty.
+        crop: pixels of black padding for the random crop; 0 for none.
+        flip: whether to mirror left and right at random.
+    """
+
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train: Part
+    test: Part
+    validation: Part = field(default_factory=lambda: Part(torch.empty(0), torch.empty(0, dtype=torch.int64)))
+    crop: int = 0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what a network could not.
+
+        Raises:
+            ValueError: an empty part, a padding below 0 or a class number outside the classes.
+        """
+        for name in ("train", "test"):
+            if len(getattr(self, name)) == 0:
+                raise ValueError(f"the {name} part is empty: no example is left for it")
+        if self.crop < 0:
+            raise ValueError(f"crop={self.crop}: must be 0 or a number of pixels")
+        highest = int(max(self.train.targets.max(), self.test.targets.max()))
+        if highest >= len(self.classes):
+            raise ValueError(f"class number {highest} among {len(self.classes)} classes")
+
+    @property
+    def spec(self) -> DataSpec:
+        """What a network must know."""
+        return DataSpec(tuple(self.train.inputs.shape[1:]), len(self.classes), self.mean, self.std)
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """The same data on another device."""
+        parts = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        return replace(self, **parts)
+
+    def steps(self, batch_size: int, *, drop_last: bool) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self.train), batch_size)
+        return whole + (rest > 0 and not drop_last)
+
+    def epoch(
+        self, number: int, batch_size: int, *, seed: int, start: int = 0, drop_last: bool = False
+    ) -> Iterator[Batch]:
+        """The training part, shuffled and augmented: a pure function of (seed, number), so no state to save.
+
+        Args:
+            number: of the epoch, from 0.
+            batch_size: examples a batch.
+            seed: of order and augmentation.
+            start: batches to leave out at the beginning, for going on in mid-epoch.
+            drop_last: leave out a last batch that is not full.
+
+        Yields:
+            Batches with the indices of their examples in the training part.
+        """
+        device = self.train.targets.device
+        shuffle = generator("cpu", seed, "order", number)
+        order = torch.randperm(len(self.train), generator=shuffle).to(device)
+        for step in range(start, self.steps(batch_size, drop_last=drop_last)):
+            index = order[step * batch_size : (step + 1) * batch_size]
+            some = self.train[index]
+            inputs = some.inputs
+            if self.crop or self.flip:
+                inputs = crop_and_flip(inputs, index, seed=seed, draw=number, crop=self.crop, flip=self.flip)
+            fresh = torch.ones_like(index, dtype=torch.bool)
+            yield Batch(as_pixels(inputs), some.targets, index, fresh)
+
+
+def as_pixels(stored: Tensor) -> Tensor:
+    """Stored uint8 as float32 in [0, 1]."""
+    return stored.to(torch.float32).div_(255)
+
+
+def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
+    """Take a share of every class away.
+
+    Args:
+        part: what to divide.
+        fraction: of each class, in [0, 1), rounded to whole examples.
+        seed: which examples.
+
+    Returns:
+        What remains and what was taken, each in its stored order; the same for the same seed.
+
+    Raises:
+        ValueError: the fraction is outside its range.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"validation={fraction}: must be at least 0 and below 1")
+    shuffle = generator("cpu", seed, "split")
+    taken = torch.zeros(len(part), dtype=torch.bool)
+    for label in sorted(set(part.targets.tolist())):
+        members = (part.targets.cpu() == label).nonzero()[:, 0]
+        shuffled = members[torch.randperm(len(members), generator=shuffle)]
+        taken[shuffled[: round(fraction * len(members))]] = True
+    return part[~taken], part[taken]

@@ -1,0 +1,38 @@
+"""scikit-learn's handwritten digits: 1,797 real images of 8×8 pixels, inside the package, no download."""
+
+import torch
+
+from jhrun.data.dataset import Dataset, Part, split
+
+_TEST_SEED = 1797
+"""Of the fixed fifth that is the test set, whatever the run's seed."""
+
+
+def digits(*, validation: float = 0.1, crop: int = 0, flip: bool = False, seed: int = 0) -> Dataset:
+    """The digits data set (E. Alpaydin and C. Kaynak, UCI, 1998).
+
+    A fixed, stratified fifth is the test part, the same for every seed. Pixels have 17 levels, 0 … 16, which are
+    spread over 0 … 255.
+
+    Args:
+        validation: share of the training part to choose with.
+        crop: padding of the random crop, in pixels.
+        flip: mirror at random.
+        seed: of the validation split.
+
+    Returns:
+        1,438 training examples before the split, 359 test examples, 1×8×8, 10 classes.
+
+    Example:
+        >>> data = digits()
+        >>> len(data.train), len(data.validation), len(data.test), data.spec.shape
+        (1295, 143, 359, (1, 8, 8))
+    """
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - a second of import time
+
+    stored = load_digits()
+    pixels = torch.from_numpy(stored.images / 16 * 255).round().to(torch.uint8)[:, None]
+    everything = Part(pixels, torch.from_numpy(stored.target).long())
+    rest, test = split(everything, 0.2, _TEST_SEED)
+    train, held_out = split(rest, validation, seed)
+    return Dataset(tuple("0123456789"), (0.3053,), (0.3760,), train, test, held_out, crop, flip)

@@ -1,0 +1,187 @@
+"""MNIST, CIFAR-10 and CIFAR-100 through torchvision, and folders of images in its layout."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision.datasets as tv
+from torch import Tensor
+
+from jhrun.data.dataset import Dataset, Part, split
+from jhrun.errors import DataError
+
+_SILENCE = 8.0
+"""Seconds without a byte after which a server counts as unreachable; torchvision tries two mirrors at most."""
+
+
+def mnist(
+    *,
+    root: str,
+    download: bool = True,
+    validation: float = 0.1,
+    crop: int = 0,
+    flip: bool = False,
+    seed: int = 0,
+) -> Dataset:
+    """MNIST: 60,000 + 10,000 handwritten digits, 1×28×28.
+
+    Args:
+        root: folder that holds ``MNIST/raw``.
+        download: fetch what is missing.
+        validation: share of the training part to choose with.
+        crop: padding of the random crop, in pixels.
+        flip: mirror at random.
+        seed: of the validation split.
+
+    Returns:
+        The data set.
+    """
+    return _load(tv.MNIST, root, download, validation, crop, flip, seed, (0.1307,), (0.3081,))
+
+
+def cifar10(
+    *,
+    root: str,
+    download: bool = True,
+    validation: float = 0.1,
+    crop: int = 4,
+    flip: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """CIFAR-10: 50,000 + 10,000 colour images, 3×32×32, 10 classes.
+
+    Args:
+        root: folder that holds ``cifar-10-batches-py``.
+        download: fetch what is missing.
+        validation: share of the training part to choose with.
+        crop: padding of the random crop, in pixels.
+        flip: mirror at random.
+        seed: of the validation split.
+
+    Returns:
+        The data set.
+    """
+    mean, std = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
+    return _load(tv.CIFAR10, root, download, validation, crop, flip, seed, mean, std)
+
+
+def cifar100(
+    *,
+    root: str,
+    download: bool = True,
+    validation: float = 0.1,
+    crop: int = 4,
+    flip: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """CIFAR-100: 50,000 + 10,000 colour images, 3×32×32, 100 classes.
+
+    Args:
+        root: folder that holds ``cifar-100-python``.
+        download: fetch what is missing.
+        validation: share of the training part to choose with.
+        crop: padding of the random crop, in pixels.
+        flip: mirror at random.
+        seed: of the validation split.
+
+    Returns:
+        The data set.
+    """
+    mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
+    return _load(tv.CIFAR100, root, download, validation, crop, flip, seed, mean, std)
+
+
+def image_folder(
+    *,
+    root: str,
+    mean: tuple[float, ...] = (0.4914, 0.4822, 0.4465),
+    std: tuple[float, ...] = (0.2471, 0.2435, 0.2616),
+    validation: float = 0.1,
+    crop: int = 4,
+    flip: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """Colour images of one size under ``train/CLASS/`` and ``test/CLASS/``; classes in alphabetical order.
+
+    Args:
+        root: folder that holds ``train`` and ``test``.
+        mean: per channel, of pixels in [0, 1]; CIFAR-10's if not given.
+        std: per channel, likewise.
+        validation: share of the training part to choose with.
+        crop: padding of the random crop, in pixels.
+        flip: mirror at random.
+        seed: of the validation split.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: a folder is missing or unreadable, or sizes or classes differ.
+    """
+    parts, names = [], []
+    for name in ("train", "test"):
+        folder = Path(root) / name
+        try:
+            found = tv.ImageFolder(str(folder))
+            pixels = np.stack([np.asarray(image) for image, _ in found])
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"no images of one size under class folders ({error})",
+                str(folder),
+                "lay them out as train/CLASS/*.png and test/CLASS/*.png, or set dataset.root",
+            ) from error
+        parts.append(_part(pixels, found.targets))
+        names.append(tuple(found.classes))
+    if names[0] != names[1]:
+        raise DataError("train and test have different class folders", root, "give both the same classes")
+    train, held_out = split(parts[0], validation, seed)
+    return Dataset(names[0], tuple(mean), tuple(std), train, parts[1], held_out, crop, flip)
+
+
+def _load(
+    source: Any,
+    root: str,
+    download: bool,
+    validation: float,
+    crop: int,
+    flip: bool,
+    seed: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> Dataset:
+    try:
+        with _impatient():
+            stored = [source(root, train=train, download=download) for train in (True, False)]
+    except (OSError, RuntimeError, ValueError) as error:
+        fetch = f"torchvision.datasets.{source.__name__}({root!r}, download=True)"
+        raise DataError(
+            f"{source.__name__} is not there whole and could not be fetched ({error})",
+            f"folder {Path(root).absolute()}",
+            f'where there is a network, this fetches it: python -c "import torchvision; {fetch}"; '
+            "or point dataset.root at a folder that has it",
+        ) from error
+    train, test = (_part(part.data, part.targets) for part in stored)
+    train, held_out = split(train, validation, seed)
+    return Dataset(tuple(stored[0].classes), mean, std, train, test, held_out, crop, flip)
+
+
+def _part(pixels: Any, targets: Any) -> Part:
+    """From (N, h, w) or (N, h, w, ch) to (N, ch, h, w)."""
+    images: Tensor = torch.as_tensor(pixels)
+    images = images[:, None] if images.ndim == 3 else images.movedim(-1, 1).contiguous()
+    return Part(images, torch.as_tensor(targets, dtype=torch.int64))
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Give connections that say nothing up, which torchvision waits for without end."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_SILENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,71 @@
+"""The failures that a user can mend, one class for each exit code.
+
+===== ===================================
+code  meaning
+===== ===================================
+0     done
+1     a bug of ours
+2     configuration
+3     data
+4     run directory or checkpoint
+5     numerical
+6     resources
+7     refused as unsafe
+130   interrupted
+===== ===================================
+"""
+
+BUG = 1
+INTERRUPTED = 130
+
+
+class JhrunError(Exception):
+    """A failure told in one line: what is wrong, where, and how to mend it.
+
+    Example:
+        >>> str(ConfigError("no model is called 'cn'", "model=cn", "did you mean 'cnn'?"))
+        "no model is called 'cn', model=cn, did you mean 'cnn'?"
+    """
+
+    exit_code = BUG
+
+    def __init__(self, what: str, where: str, remedy: str) -> None:
+        """Keep the three parts, with line breaks folded into spaces."""
+        parts = (" ".join(str(part).split()) for part in (what, where, remedy))
+        super().__init__(", ".join(part for part in parts if part))
+
+
+class ConfigError(JhrunError):
+    """A key, a choice, a value or a command that cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(JhrunError):
+    """A data set that is missing or is not what it should be."""
+
+    exit_code = 3
+
+
+class RunError(JhrunError):
+    """A run directory or checkpoint that is taken, missing or damaged."""
+
+    exit_code = 4
+
+
+class NumericalError(JhrunError):
+    """A value that is not finite where it must be."""
+
+    exit_code = 5
+
+
+class ResourceError(JhrunError):
+    """Memory or disk space that ran out."""
+
+    exit_code = 6
+
+
+class UnsafeError(JhrunError):
+    """Something in a stored run that could execute code or leave its folder."""
+
+    exit_code = 7

@@ -1,0 +1,75 @@
+"""An evaluation on disk: ``results.json``, ``per_example.npz`` and ``images.npz`` in a folder of its own."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jhrun.errors import RunError
+from jhrun.evaluation.evaluate import Evaluation
+from jhrun.folder import read_json, write_aside, write_json
+from jhrun.records import EvaluationRecord
+
+
+def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None:
+    """Write an evaluation; ``results.json`` comes last, so that where it is, the rest is.
+
+    ``per_example.npz`` holds, each of length N and in the test set's order: ``target``, ``clean`` (the predicted
+    class), and for each attack ``NAME.predicted``, ``NAME.robust`` and ``NAME.linf`` (‖x_adv − x‖_∞, pixel units).
+    ``images.npz`` holds some images with their adversarial twins: ``position``, ``clean``, ``NAME``.
+
+    Args:
+        folder: must not be there yet.
+        evaluation: what became of each example.
+        record: its figures.
+
+    Raises:
+        RunError: the folder is there already.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise RunError("an evaluation of this name exists", str(folder), "choose another: name=NAME") from error
+    each: dict[str, NDArray[Any]] = {
+        "target": evaluation.targets.numpy(),
+        "clean": evaluation.clean.numpy(),
+    }
+    images: dict[str, NDArray[Any]] = {"position": evaluation.shown.numpy(), "clean": evaluation.images.numpy()}
+    for name, predicted in evaluation.attacked.items():
+        each[f"{name}.predicted"] = predicted.numpy()
+        each[f"{name}.robust"] = evaluation.robust(name).numpy()
+        each[f"{name}.linf"] = evaluation.distance[name].numpy()
+        images[name] = evaluation.adversarial[name].numpy()
+    _write_npz(folder / "per_example.npz", each)
+    _write_npz(folder / "images.npz", images)
+    write_json(folder / "results.json", record.flat())
+
+
+def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Read an evaluation.
+
+    Args:
+        folder: where ``save`` put it.
+
+    Returns:
+        The figures as in ``results.json``, the arrays of ``per_example.npz``, and those of ``images.npz``.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
+    arrays = []
+    for name in ("per_example.npz", "images.npz"):
+        try:
+            with np.load(folder / name, allow_pickle=False) as file:
+                arrays.append(dict(file))
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(f"cannot be read ({error})", str(folder / name), "evaluate again") from error
+    return read_json(folder / "results.json"), arrays[0], arrays[1]
+
+
+def _write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_aside(path, buffer.getvalue())

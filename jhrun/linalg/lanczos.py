@@ -1,0 +1,166 @@
+"""The Lanczos method for a batch of symmetric matrices at once.
+
+Source: the recurrence is that of C. Lanczos (1950) as arXiv 2212.00311, algorithm 1, uses it; full
+reorthogonalisation and the relative breakdown test follow B. N. Parlett, *The Symmetric Eigenvalue Problem*.
+"""
+
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.operator import Operator
+from jhrun.linalg.solver import Direction, unit_start
+
+Which = Literal["max", "min", "abs"]
+
+
+class Tridiagonal(NamedTuple):
+    """A Krylov basis and the matrix's projection on it: M Q = Q T + β q eᵀ, with QᵀQ = I.
+
+    Attributes:
+        basis: Qᵀ, (B, k, d), rows; zero from an example's breakdown on.
+        diagonal: of T, (B, k).
+        off_diagonal: of T, (B, k − 1); zero from the breakdown on.
+        size: (B,), int64: how many rows of the basis are there.
+        beta: (B,): the norm of the remainder after the last row.
+    """
+
+    basis: Tensor
+    diagonal: Tensor
+    off_diagonal: Tensor
+    size: Tensor
+    beta: Tensor
+
+
+def tridiagonalise(operator: Operator, start: Tensor, iterations: int) -> Tridiagonal:
+    """Lanczos' recurrence with full two-pass reorthogonalisation.
+
+    With q₀ the start, step i makes ω = M qᵢ, aᵢ = ω·qᵢ, takes all qⱼ, j ≤ i, out of ω twice (Gram-Schmidt), and
+    sets bᵢ₊₁ = ‖ω‖, qᵢ₊₁ = ω/bᵢ₊₁. An example breaks down where bᵢ₊₁ ≤ 100·eps·scale, scale being the largest
+    entry of T so far: its Krylov space is exhausted and its later rows are zero. Its neighbours go on.
+
+    Args:
+        operator: symmetric, d×d.
+        start: unit vectors (B, d).
+        iterations: k, from 1 to d: the number of products.
+
+    Returns:
+        The basis and T.
+    """
+    batch, d, _ = operator.shape
+    basis = start.new_zeros(batch, iterations, d)
+    diagonal, off_diagonal = start.new_zeros(batch, iterations), start.new_zeros(batch, iterations)
+    alive = torch.ones(batch, dtype=torch.bool, device=start.device)
+    size = alive.long()
+    beta, scale = start.new_zeros(batch), start.new_zeros(batch)
+    tolerance = 100 * torch.finfo(start.dtype).eps
+    q = start
+    for i in range(iterations):
+        basis[:, i] = q
+        omega = operator.mv(q)
+        a = (omega * q).sum(1)
+        rows = basis[:, : i + 1]
+        for _ in range(2):
+            omega = omega - torch.einsum("bkd,bk->bd", rows, torch.einsum("bkd,bd->bk", rows, omega))
+        b = torch.linalg.vector_norm(omega, dim=1)
+        scale = torch.maximum(scale, torch.maximum(a.abs(), b))
+        diagonal[:, i] = a
+        beta = torch.where(alive, b, beta)
+        alive = alive & (b > tolerance * scale)
+        if i + 1 < iterations:
+            off_diagonal[:, i] = torch.where(alive, b, 0)
+            q = torch.where(alive[:, None], omega / b[:, None], 0)
+            size = size + alive
+    return Tridiagonal(basis, diagonal, off_diagonal[:, : iterations - 1], size, beta)
+
+
+def ritz_pair(t: Tridiagonal, which: Which) -> tuple[Tensor, Tensor, Tensor]:
+    """The wanted eigenpair of T, carried back to the full space.
+
+    Rows beyond an example's size are padded with a number below every eigenvalue of T (Gershgorin), so that the
+    padding's eigenvectors stay apart, and they are never chosen.
+
+    Args:
+        t: from ``tridiagonalise``.
+        which: the eigenvalue that is largest, smallest, or largest in modulus.
+
+    Returns:
+        Ritz vectors (B, d), Ritz values (B,) and residuals β·|last entry of T's eigenvector| (B,).
+    """
+    k = t.diagonal.shape[1]
+    # half precision has no eigensolver; T is tiny, so single costs nothing
+    work = torch.promote_types(t.diagonal.dtype, torch.float32)
+    diagonal, off = t.diagonal.to(work), t.off_diagonal.to(work)
+    scale = diagonal.abs().amax(1)
+    if k > 1:
+        scale = scale + 2 * off.abs().amax(1)
+    scale = torch.where(scale > 0, scale, 1)[:, None]
+    position = torch.arange(k, device=diagonal.device)
+    padding = position >= t.size[:, None]
+    matrix = torch.diag_embed(torch.where(padding, -2, diagonal / scale))
+    if k > 1:
+        # eigh reads the lower triangle alone
+        matrix = matrix + torch.diag_embed(off / scale, offset=-1)
+    values, vectors = torch.linalg.eigh(matrix)
+    score = {"max": values, "min": -values, "abs": values.abs()}[which]
+    of_padding = (vectors.square() * padding[:, :, None]).sum(1) > 0.5
+    chosen = score.masked_fill(of_padding, -torch.inf).argmax(1)
+    q = vectors.gather(2, chosen[:, None, None].expand(-1, k, 1))[:, :, 0]
+    value = values.gather(1, chosen[:, None])[:, 0] * scale[:, 0]
+    last = q.gather(1, (t.size - 1)[:, None])[:, 0].abs()
+    vector = torch.einsum("bkd,bk->bd", t.basis, q.to(t.basis.dtype))
+    vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
+    return vector, value.to(t.diagonal.dtype), (last * t.beta.to(work)).to(t.diagonal.dtype)
+
+
+class Lanczos:
+    """The best direction that n products can find from one start.
+
+    Example:
+        >>> from jhrun.linalg import DenseOperator
+        >>> M = DenseOperator(torch.diag(torch.tensor([1.0, -5.0, 3.0])), symmetric=True)
+        >>> found = Lanczos(iterations=3)(M, start=torch.ones(1, 3))
+        >>> round(found.value.item(), 4), bool(found.residual < 1e-4)
+        (-5.0, True)
+    """
+
+    def __init__(self, iterations: int, which: Which = "abs") -> None:
+        """Set the number of iterations.
+
+        Args:
+            iterations: n ≥ 1; no more than the dimension are made.
+            which: the eigenvalue wanted of the matrix iterated on, A if symmetric, else AAᵀ: ``max``, ``min``, or
+                ``abs`` for the largest in modulus, which is the spectral norm.
+
+        Raises:
+            ValueError: an argument outside its range.
+        """
+        if isinstance(iterations, bool) or int(iterations) != iterations or iterations < 1:
+            raise ValueError(f"iterations={iterations}: must be a whole number of at least 1")
+        if which not in get_args(Which):
+            raise ValueError(f"which={which!r}: must be one of {', '.join(get_args(Which))}")
+        self.iterations, self.which = int(iterations), which
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        operator: Operator,
+        start: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Direction:
+        """Find a direction for every matrix of the batch.
+
+        Args:
+            operator: any; where it is not symmetric, AAᵀ is iterated on.
+            start: (B, m); random without it, and where a row is zero.
+            generator: of the random start.
+
+        Returns:
+            The Ritz vector, its value and residual, and the products spent.
+        """
+        iterated = operator if operator.symmetric else operator.gram()
+        iterations = min(self.iterations, iterated.shape[1])
+        t = tridiagonalise(iterated, unit_start(iterated, start, generator), iterations)
+        vector, value, residual = ritz_pair(t, self.which)
+        return Direction(vector, value, residual, iterations * (1 if operator.symmetric else 2))

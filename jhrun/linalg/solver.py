@@ -1,0 +1,65 @@
+"""What a solver is given and what it returns."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.operator import Operator
+
+
+class Direction(NamedTuple):
+    """The unit vectors v_b for which a solver found ‖vᵀA‖ to be largest, detached from any graph.
+
+    Attributes:
+        vector: v, (B, m), of unit length.
+        value: (B,): vᵀAv, with its sign, for a symmetric operator; else ‖vᵀA‖².
+        residual: (B,): ‖Mv − θv‖ for the matrix M that was iterated on (A if symmetric, else AAᵀ) and
+            θ = value: some eigenvalue of M lies within this distance of θ. None where nothing was iterated.
+        products: how many products with A or Aᵀ were spent.
+    """
+
+    vector: Tensor
+    value: Tensor
+    residual: Tensor | None
+    products: int
+
+
+class Solver(Protocol):
+    """Picks a direction for each matrix of a batch."""
+
+    def __call__(
+        self,
+        operator: Operator,
+        start: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Direction:
+        """Find directions for the operator, from a start (B, m) or from random vectors."""
+
+
+def unit_start(operator: Operator, start: Tensor | None, generator: torch.Generator | None) -> Tensor:
+    """Unit vectors to start an iteration from.
+
+    Args:
+        operator: m×m; the vectors take its dtype and device.
+        start: (B, m), any length; rows that are zero or not finite are replaced.
+        generator: of the random vectors, uniform on the sphere.
+
+    Returns:
+        (B, m), every row of length 1.
+
+    Raises:
+        ValueError: start has another shape.
+    """
+    batch, m, _ = operator.shape
+    source = generator.device if generator is not None else operator.device
+    random = torch.randn(batch, m, generator=generator, device=source, dtype=operator.dtype)
+    random = random.to(operator.device)
+    if start is not None:
+        if start.shape != (batch, m):
+            raise ValueError(f"start has shape {tuple(start.shape)}: the operator needs {(batch, m)}")
+        scale = start.abs().amax(1, keepdim=True)
+        usable = (scale > 0) & scale.isfinite()
+        random = torch.where(usable, start.detach().to(random) / scale, random)
+    unit: Tensor = random / torch.linalg.vector_norm(random, dim=1, keepdim=True)
+    return unit

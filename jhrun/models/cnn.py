@@ -1,0 +1,59 @@
+"""A small convolutional network, for digits and MNIST."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from jhrun.models import blocks
+
+
+class CNN(nn.Sequential):
+    """3×3 convolutions, each but the first halving the image, then two linear layers."""
+
+    def __init__(
+        self,
+        *,
+        shape: Sequence[int],
+        classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        widths: Sequence[int] = (16, 32),
+        hidden: int = 64,
+        activation: str = "softplus",
+        normalisation: str = "none",
+        weight_standardisation: bool = False,
+    ) -> None:
+        """Build the layers.
+
+        Args:
+            shape: of an input, (ch, h, w).
+            classes: outputs.
+            mean: per channel, of the data.
+            std: per channel, of the data.
+            widths: channels of the convolutions.
+            hidden: width of the linear layer before the last.
+            activation: softplus, relu, gelu, silu or tanh.
+            normalisation: group, batch or none.
+            weight_standardisation: of the convolutions' filters.
+        """
+        channels, height, width = shape
+        layers: list[nn.Module] = [blocks.Normalise(mean, std)]
+        before = channels
+        for depth, after in enumerate(widths):
+            stride = 2 if depth else 1
+            layers += [
+                blocks.convolution(
+                    before, after, 3, stride=stride, standardised=weight_standardisation, bias=True
+                ),
+                blocks.normalisation(normalisation, after),
+                blocks.activation(activation),
+            ]
+            before, height, width = after, -(-height // stride), -(-width // stride)
+        features = before * height * width
+        super().__init__(
+            *layers,
+            nn.Flatten(),
+            nn.Linear(features, hidden),
+            blocks.activation(activation),
+            nn.Linear(hidden, classes),
+        )

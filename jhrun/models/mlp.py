@@ -1,0 +1,37 @@
+"""A multilayer perceptron."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from jhrun.models import blocks
+
+
+class MLP(nn.Sequential):
+    """Normalise, flatten, then linear layers with activations between them."""
+
+    def __init__(
+        self,
+        *,
+        shape: Sequence[int],
+        classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        widths: Sequence[int] = (256, 256),
+        activation: str = "softplus",
+    ) -> None:
+        """Build the layers.
+
+        Args:
+            shape: of an input, (ch, h, w).
+            classes: outputs.
+            mean: per channel, of the data.
+            std: per channel, of the data.
+            widths: of the hidden layers.
+            activation: softplus, relu, gelu, silu or tanh.
+        """
+        channels, height, width = shape
+        sizes = [channels * height * width, *widths]
+        hidden = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m), blocks.activation(activation))]
+        super().__init__(blocks.Normalise(mean, std), nn.Flatten(), *hidden, nn.Linear(sizes[-1], classes))

@@ -1,0 +1,79 @@
+"""The one line that joins a matrix and a solver."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from jhrun.autodiff import HessianOperator, JacobianOperator
+from jhrun.linalg import Direction, Solver
+from jhrun.objectives import Objective
+from jhrun.records import Batch
+
+
+class PenaltyOutput(NamedTuple):
+    """What a penalised forward pass gives, per example.
+
+    Attributes:
+        outputs: of the network, (B, C), with their graph.
+        losses: of the task, (B,), with their graph.
+        values: ‖vᵀA‖², (B,), differentiable in the network's parameters, v being constant.
+        direction: v and what is known of it.
+        passes: forward and reverse passes over the network that were made, that of ``loss.backward()`` excluded.
+    """
+
+    outputs: Tensor
+    losses: Tensor
+    values: Tensor
+    direction: Direction
+    passes: int
+
+
+class Penalty(ABC):
+    """‖vᵀA‖² for one matrix A for each example, v being found by any solver.
+
+    v is held constant: where σ_max is simple, ∂σ²_max/∂θ = ∂‖vᵀA‖²/∂θ (Danskin). The square, since the root has an
+    infinite gradient at 0.
+    """
+
+    @abstractmethod
+    def operator(self, inputs: Tensor, outputs: Tensor, losses: Tensor) -> JacobianOperator | HessianOperator:
+        """A, from the graph of a forward pass.
+
+        Args:
+            inputs: x, (B, …), a leaf that requires a gradient.
+            outputs: f(x), (B, C).
+            losses: (B,).
+
+        Returns:
+            A batch of B matrices.
+        """
+
+    def __call__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        batch: Batch,
+        solver: Solver,
+        generator: torch.Generator | None = None,
+    ) -> PenaltyOutput:
+        """One forward pass, the solver's products, and the differentiable ‖vᵀA‖².
+
+        Args:
+            model: outputs of an example must depend on that example alone.
+            objective: the task's loss.
+            batch: inputs and targets.
+            solver: picks v.
+            generator: of the solver's random start.
+
+        Returns:
+            Outputs, losses and penalty values to be put together and differentiated.
+        """
+        inputs = batch.inputs.detach().requires_grad_()
+        outputs = model(inputs)
+        losses = objective(outputs, batch.targets)
+        operator = self.operator(inputs, outputs, losses)
+        direction = solver(operator, generator=generator)
+        values = operator.rmv(direction.vector).square().sum(1)
+        return PenaltyOutput(outputs, losses, values, direction, 1 + operator.passes)

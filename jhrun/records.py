@@ -1,0 +1,183 @@
+"""What every layer reads and writes: frozen dataclasses, plain enough for a line of JSON each."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor
+
+Z95 = 1.959963984540054
+"""The 97.5 % quantile of the standard normal distribution."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples, augmented and on the device.
+
+    Attributes:
+        inputs: images (B, ch, h, w), float32 in [0, 1], or vectors (B, n).
+        targets: class numbers (B,), int64.
+        index: which training examples these are, (B,), int64; None where nobody needs to know.
+        fresh: whether each example's augmentation was drawn anew, (B,), bool; None likewise.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    index: Tensor | None = None
+    fresh: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a network must know of the data it is made for.
+
+    Attributes:
+        shape: of one input, (ch, h, w).
+        classes: how many there are.
+        mean: per channel, of pixels in [0, 1].
+        std: per channel, likewise.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share of n trials, with its 95 % Wilson score interval (E. B. Wilson, JASA 22, 1927).
+
+    Attributes:
+        accuracy: the share of successes, in [0, 1].
+        n: number of trials.
+        ci95: the interval's ends.
+
+    Example:
+        >>> Proportion.of(9, 10).ci95
+        (0.5958499732047616, 0.9821237869049271)
+    """
+
+    accuracy: float
+    n: int
+    ci95: tuple[float, float]
+
+    @classmethod
+    def of(cls, successes: int, n: int) -> "Proportion":
+        """From counts.
+
+        Args:
+            successes: how many trials succeeded.
+            n: how many there were, at least one.
+
+        Returns:
+            The share p = successes/n and the interval
+            (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n).
+
+        Raises:
+            ValueError: n < 1 or successes outside 0 … n.
+        """
+        if n < 1 or not 0 <= successes <= n:
+            raise ValueError(f"{successes} successes in {n} trials: need n ≥ 1 and 0 ≤ successes ≤ n")
+        p, z2 = successes / n, Z95**2
+        centre = p + z2 / (2 * n)
+        half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+        low, high = ((centre + sign * half) / (1 + z2 / n) for sign in (-1, 1))
+        return cls(p, n, (max(0.0, low), min(1.0, high)))
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of ``metrics.jsonl``: an epoch of training.
+
+    Attributes:
+        epoch: counted from 1.
+        steps: parameter updates made so far in the run.
+        seconds: wall time of the epoch's training.
+        loss: mean of what was minimised, (1 − w)·task loss + w·penalty.
+        task_loss: mean of the task's own loss over the epoch's training batches.
+        accuracy: on the training batches as they came, augmented and before each update.
+        penalty: mean of ‖vᵀA‖² over the epoch's examples; None without a penalty.
+        residual: mean of the solver's residual, relative to the value it belongs to; None likewise.
+        validation_loss: mean task loss on the validation part; None where it is empty.
+        validation_accuracy: likewise.
+        lr: learning rate at the epoch's last step.
+        weight: the penalty's weight w at the epoch's last step.
+        iterations: the solver's iterations in this epoch; None without a penalty.
+    """
+
+    epoch: int
+    steps: int
+    seconds: float
+    loss: float
+    task_loss: float
+    accuracy: float
+    penalty: float | None
+    residual: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    lr: float
+    weight: float
+    iterations: int | None
+
+
+@dataclass(frozen=True)
+class AttackRecord:
+    """One attack on a whole test set.
+
+    Attributes:
+        robust: share of examples that are classified right both clean and attacked.
+        epsilon: radius of the ball, in pixel units (the image's range is [0, 1]).
+        norm: of the ball.
+        seconds: wall time.
+        parameters: the attack's other settings.
+    """
+
+    robust: Proportion
+    epsilon: float
+    norm: str
+    seconds: float
+    parameters: dict[str, Any]
+
+    def flat(self) -> dict[str, Any]:
+        """The record as ``report.json`` has it, with accuracy, n and ci95 on the first level."""
+        record = asdict(self)
+        robust: dict[str, Any] = record.pop("robust")
+        return robust | record
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """``eval/NAME/results.json``: clean and attacked accuracy of one checkpoint.
+
+    Attributes:
+        name: of the evaluation, unique in its run.
+        checkpoint: ``last`` or ``best``.
+        epoch: how many epochs that checkpoint had been trained for.
+        dataset_part: which part was classified, ``test``.
+        clean: accuracy on it.
+        worst_case: share of examples that are right clean and under every attack.
+        attacks: one record for each attack.
+        seed: of the attacks' random starts.
+        device: where it ran.
+        date: when it ended, ISO 8601 with time zone.
+    """
+
+    name: str
+    checkpoint: str
+    epoch: int
+    dataset_part: str
+    clean: Proportion
+    worst_case: Proportion
+    attacks: dict[str, AttackRecord]
+    seed: int
+    device: str
+    date: str
+
+    def flat(self) -> dict[str, Any]:
+        """The record as JSON has it."""
+        return asdict(self) | {"attacks": {name: a.flat() for name, a in self.attacks.items()}}

@@ -1,0 +1,151 @@
+"""``report.json``, ``report.md``, ``report.html`` and ``figures/``: everything from the run's records."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from matplotlib.figure import Figure
+
+from jhrun.evaluation import load
+from jhrun.folder import RunFolder, write_aside, write_json
+from jhrun.reporting import figures, tables
+from jhrun.reporting.summary import summarise
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report.
+
+    Attributes:
+        name: of its file, without the ending.
+        kind: svg for curves and bars, png for images.
+        title: above it.
+        text: what it shows, in words; also its alternative text.
+        content: of the file.
+    """
+
+    name: str
+    kind: str
+    title: str
+    text: str
+    content: bytes
+
+    @property
+    def file(self) -> str:
+        """Its file's name."""
+        return f"{self.name}.{self.kind}"
+
+    @property
+    def data(self) -> str:
+        """Its content as a data URL."""
+        mime = {"svg": "image/svg+xml", "png": "image/png"}[self.kind]
+        return f"data:{mime};base64,{base64.b64encode(self.content).decode()}"
+
+
+def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
+    """Write a run's report anew from its records.
+
+    Args:
+        folder: of the run.
+        config: its stored configuration.
+
+    Returns:
+        The document that ``report.json`` holds.
+    """
+    report = summarise(folder, config)
+    pictures = draw(folder, report)
+    (folder.path / "figures").mkdir(exist_ok=True)
+    for picture in pictures:
+        write_aside(folder.path / "figures" / picture.file, picture.content)
+    write_json(folder.path / "report.json", report)
+    facts = describe(report)
+    for ending in ("md", "html"):
+        page = _environment().get_template(f"report.{ending}.j2")
+        text = page.render(report=report, pictures=pictures, facts=facts, tables=tables, name=folder.path.name)
+        write_aside(folder.path / f"report.{ending}", text)
+    return report
+
+
+def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
+    """The figures that the records allow."""
+    pictures: list[Picture] = []
+
+    def add(name: str, title: str, text: str, make: Callable[[], Figure], kind: str = "svg") -> None:
+        pictures.append(Picture(name, kind, title, text, figures.as_bytes(make(), kind)))
+
+    if report["attacks"]:
+        shown = ", ".join(f"{row[0]} {row[1]}" for row in tables.headline_rows(report))
+        add("accuracy", "Accuracy, clean and attacked", f"With 95 % Wilson intervals: {shown}.",
+            lambda: figures.accuracy_bars(report))  # fmt: skip
+    epochs = report["epochs"]
+    if epochs:
+        text = "Training accuracy is taken on augmented batches as they come; validation after each epoch."
+        add("training", "Training", text, lambda: figures.training_curves(epochs))
+    if any(e["penalty"] is not None for e in epochs):
+        text = (
+            "The epoch's mean of the squared norm that the solver found, a lower bound of the squared spectral "
+            f"norm; the solver's mean relative residual in the last epoch was {_residual(epochs)}."
+        )
+        add("penalty", "Penalty", text, lambda: figures.penalty_curve(epochs))
+    if report["evaluation"]:
+        _, each, images = load(folder.evaluation(report["evaluation"]))
+        for name, attack in report["attacks"].items():
+            text = (
+                f"Test images, their twins under {name} at ε = {tables.radius(attack['epsilon'])}, and the "
+                "differences magnified around grey; above each, the class the network sees."
+            )
+            add(f"adversarial_{name}", f"Under {name}", text,
+                lambda name=name: figures.adversarial_grid(images, each, name, None), "png")  # fmt: skip
+    return pictures
+
+
+def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was run, and on what machine, as label and text."""
+    config, machine, epochs = report["config"], report["environment"], report["epochs"]
+    penalties = [str(p["_target_"]).rsplit(".", 1)[-1] for p in config["regularizer"]["penalties"]]
+    penalty = " + ".join(penalties) or "none"
+    facts = [
+        ("data", _choice(config["dataset"])),
+        ("model", _choice(config["model"])),
+        ("penalty", penalty),
+        ("weight w", tables.schedule(config["regularizer"]["weight"]) if penalties else "0"),
+        ("solver", _choice(config["solver"]) if penalties else "not needed"),
+        ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
+        ("epochs", f"{len(epochs)} of {config['train']['epochs']}"),
+        ("seed", str(config["seed"])),
+        ("time", f"{tables.duration(report['seconds'])} of training and attacks"),
+        ("machine", f"{machine['device']}, {machine['platform']}"),
+        ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
+    ]
+    if report["evaluation"]:
+        facts.insert(7, ("evaluated", f"checkpoint {report['checkpoint']}, evaluation {report['evaluation']}"))
+    return facts
+
+
+def _choice(node: dict[str, Any]) -> str:
+    arguments = ", ".join(
+        f"{key} {tables.schedule(value)}"
+        for key, value in node.items()
+        if key not in {"_target_", "root", "download"}
+    )
+    return f"{str(node['_target_']).rsplit('.', 1)[-1]} ({arguments})" if arguments else str(node["_target_"])
+
+
+def _residual(epochs: list[dict[str, Any]]) -> str:
+    last = next((e["residual"] for e in reversed(epochs) if e["residual"] is not None), None)
+    return "not known" if last is None else f"{last:.2g}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("jhrun.reporting"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
+    return environment

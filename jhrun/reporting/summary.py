@@ -1,0 +1,63 @@
+"""``report.json``: a run's records in one document, the interface of a run for programs (docs/report.md)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jhrun.errors import RunError
+from jhrun.folder import RunFolder, read_json
+
+SCHEMA_VERSION = 1
+
+
+def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
+    """Gather a run's records.
+
+    Args:
+        folder: of the run.
+        config: its stored configuration.
+
+    Returns:
+        The document; ``clean``, ``attacks`` and ``worst_case`` are those of the newest evaluation.
+    """
+    epochs = read_epochs(folder.metrics)
+    evaluations = {path.name: read_json(path / "results.json") for path in folder.evaluations()}
+    newest = list(evaluations.values())[-1] if evaluations else {}
+    attacks = newest.get("attacks", {})
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": str(folder.path.absolute()),
+        "status": read_json(folder.status),
+        "config": config,
+        "environment": read_json(folder.environment),
+        "seconds": sum(e["seconds"] for e in epochs) + sum(a["seconds"] for a in attacks.values()),
+        "evaluation": newest.get("name"),
+        "checkpoint": newest.get("checkpoint"),
+        "clean": newest.get("clean"),
+        "attacks": attacks,
+        "worst_case": newest.get("worst_case"),
+        "epochs": epochs,
+        "evaluations": evaluations,
+    }
+
+
+def read_epochs(path: Path) -> list[dict[str, Any]]:
+    """The records of ``metrics.jsonl``; none if the file is not there yet.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        One dictionary for each epoch; a last line that was cut off by a crash is left out.
+
+    Raises:
+        RunError: a line is not JSON.
+    """
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    try:
+        return [json.loads(line) for line in whole.splitlines()]
+    except ValueError as error:
+        raise RunError(f"holds a line that is not JSON ({error})", str(path), "the run is damaged") from error

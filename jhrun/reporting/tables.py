@@ -1,0 +1,90 @@
+"""The headline table, in plain text and in Markdown, and how numbers are written."""
+
+from typing import Any
+
+Row = tuple[str, ...]
+HEADER: Row = ("", "accuracy", "95 % interval", "n", "ε")
+
+
+def headline_rows(report: dict[str, Any]) -> list[Row]:
+    """Clean accuracy, each attack, and the worst case: name, accuracy, interval, n, ε."""
+    if report["clean"] is None:
+        return []
+    rows: list[Row] = [("clean", *_cells(report["clean"]), "")]
+    rows += [(name, *_cells(a), radius(a["epsilon"])) for name, a in report["attacks"].items()]
+    if len(report["attacks"]) > 1:
+        rows.append(("worst case", *_cells(report["worst_case"]), ""))
+    return rows
+
+
+def headline(report: dict[str, Any]) -> str:
+    """The headline table for a terminal."""
+    rows = headline_rows(report)
+    if not rows:
+        return "not evaluated: jhrun eval run=… does it"
+    table = [HEADER, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(HEADER))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in table
+    ]
+    lines.insert(1, "─" * len(lines[0]))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown(header: Row, rows: list[Row]) -> str:
+    """A Markdown table."""
+    lines = [header, tuple(":--" if i == 0 or not cell else "--:" for i, cell in enumerate(header)), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def radius(epsilon: float) -> str:
+    """ε as people write it: a multiple of 1/255 where it is one, else a decimal.
+
+    Example:
+        >>> radius(8 / 255), radius(0.1)
+        ('8/255', '0.1')
+    """
+    pixels = epsilon * 255
+    if pixels and abs(pixels - round(pixels)) < 1e-6:
+        return f"{round(pixels)}/255"
+    return f"{epsilon:g}"
+
+
+def percent(share: float) -> str:
+    """A share in percent with one digit."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(ci95: list[float]) -> str:
+    """A 95 % interval in percent."""
+    return f"{100 * ci95[0]:.1f} – {100 * ci95[1]:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    Example:
+        >>> duration(7.25), duration(754), duration(7540)
+        ('7.2 s', '12 min 34 s', '2 h 5 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def schedule(value: Any) -> str:
+    """A schedule as it is written in YAML, on one line.
+
+    Example:
+        >>> schedule({0: 0.25, 50: 0.5}), schedule(0.3)
+        ('0: 0.25, 50: 0.5', '0.3')
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {f'({schedule(v)})' if isinstance(v, dict) else v}" for k, v in value.items())
+    return str(value)
+
+
+def _cells(proportion: dict[str, Any]) -> tuple[str, str, str]:
+    return percent(proportion["accuracy"]), interval(proportion["ci95"]), str(proportion["n"])

@@ -1,0 +1,8 @@
+"""Loops over objects: they know no Hydra and no YAML."""
+
+from jhrun.training.checkpoint import Checkpoint
+from jhrun.training.options import Regularizer, TrainOptions
+from jhrun.training.schedules import Schedule, schedule
+from jhrun.training.trainer import Interrupted, Trainer
+
+__all__ = ["Checkpoint", "Interrupted", "Regularizer", "Schedule", "TrainOptions", "Trainer", "schedule"]

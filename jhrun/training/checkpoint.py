@@ -1,0 +1,108 @@
+"""Checkpoints: weights and training state as safetensors and JSON, no pickle.
+
+``NAME/weights.safetensors`` is the network, ``NAME/state.safetensors`` everything else that is a tensor,
+``NAME/state.json`` the rest with the SHA-256 of both. A checkpoint is written to ``NAME.new``, synced, and put in
+place by two renames (``NAME`` → ``NAME.old``, ``NAME.new`` → ``NAME``), so that at every moment one is whole.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from jhrun.errors import RunError
+from jhrun.folder import read_json, sha256, sync_folder, write_json
+
+SCHEMA = 1
+_FILES = ("weights.safetensors", "state.safetensors")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network's weights and what training needs to go on.
+
+    Attributes:
+        weights: the network's ``state_dict``.
+        state: other tensors, by name.
+        info: numbers and strings: epoch, step, …
+    """
+
+    weights: Mapping[str, Tensor]
+    state: Mapping[str, Tensor]
+    info: Mapping[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder, replacing what is there only when the new one is whole on disk.
+
+        Args:
+            folder: of the checkpoint; its parent is made if it is missing.
+        """
+        new, old = _beside(folder)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for name, tensors in zip(_FILES, (self.weights, self.state), strict=True):
+            save_file(
+                {key: t.detach().cpu().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()},
+                new / name,
+            )
+            with (new / name).open("rb") as file:
+                os.fsync(file.fileno())
+        hashes = {name: sha256(new / name) for name in _FILES}
+        write_json(new / "state.json", {"schema_version": SCHEMA, **self.info, "sha256": hashes})
+        sync_folder(new)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.replace(old)
+        new.replace(folder)
+        sync_folder(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Checkpoint":
+        """Read a checkpoint and check it against its hashes.
+
+        Args:
+            folder: of the checkpoint.
+
+        Returns:
+            The checkpoint, on the CPU.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        new, old = _beside(folder)
+        place = next((p for p in (folder, new, old) if (p / "state.json").is_file()), None)
+        if place is None:
+            raise RunError(
+                "there is no checkpoint", str(folder), "train further, or choose another run or checkpoint"
+            )
+        info = read_json(place / "state.json")
+        tensors = []
+        for name in _FILES:
+            path = place / name
+            expected = info.get("sha256", {}).get(name)
+            found = sha256(path) if path.is_file() else "no file"
+            if found != expected:
+                raise RunError(
+                    f"SHA-256 is {found} instead of {expected}",
+                    str(path),
+                    "the checkpoint is damaged: use another",
+                )
+            try:
+                tensors.append(load_file(path))
+            except SafetensorError as error:
+                raise RunError(
+                    f"is not a safetensors file ({error})", str(path), "use another checkpoint"
+                ) from error
+        return cls(tensors[0], tensors[1], info)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    return folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")

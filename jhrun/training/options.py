@@ -1,0 +1,40 @@
+"""What a trainer is told besides its model and data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jhrun.linalg import Solver
+from jhrun.penalties import Penalty
+from jhrun.training.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """What is penalised, how strongly, and how its direction is found.
+
+    Attributes:
+        penalties: averaged where there are several; none for ordinary training.
+        weight: w in [0, 1], by epoch.
+        solver: the solver of an epoch, given its number from 0.
+    """
+
+    penalties: Sequence[Penalty]
+    weight: Schedule
+    solver: Callable[[int], Solver]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The loop's own settings.
+
+    Attributes:
+        epochs: how many.
+        batch_size: examples a step.
+        drop_last: leave out an epoch's last batch where it is not full.
+        checkpoint_steps: also save every so many steps; None for at epoch ends alone.
+    """
+
+    epochs: int
+    batch_size: int
+    drop_last: bool = False
+    checkpoint_steps: int | None = None

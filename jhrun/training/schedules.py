@@ -1,0 +1,100 @@
+"""Numbers that change over training: learning rate, the penalty's weight, the solver's iterations.
+
+In YAML and on the command line, any of them is written in one of four ways:
+
+- ``0.3``: constant;
+- ``{0: 0.25, 50: 0.5, 70: 0.75}``: piecewise constant, *from epoch: value*;
+- ``{interpolate: {0: 0, 10: 0.3}}``: linear between the epochs named, level after the last;
+- ``{cosine: {start: 1e-3, end: 0, warmup: 5}}``: linear from 0 in the warm-up epochs, then half a cosine.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+Schedule = Callable[[float], float]
+"""Epochs since the beginning, with fractions → value."""
+
+
+def schedule(description: Any, epochs: int) -> Schedule:
+    """A schedule from the form in which it is written.
+
+    Args:
+        description: a number or one of the mappings above.
+        epochs: the training's length, where a cosine ends.
+
+    Returns:
+        A function of the epoch.
+
+    Raises:
+        ValueError: it is written in none of the four ways.
+
+    Example:
+        >>> weight = schedule({0: 0.25, 50: 0.5}, epochs=100)
+        >>> weight(49.9), weight(50)
+        (0.25, 0.5)
+        >>> schedule({"interpolate": {0: 0, 10: 0.3}}, epochs=100)(5)
+        0.15
+    """
+    if not isinstance(description, Mapping):
+        value = _number(description)
+        return lambda _: value
+    if set(description) == {"interpolate"}:
+        return _interpolated(_stages(description["interpolate"]))
+    if set(description) == {"cosine"}:
+        return _cosine(description["cosine"], epochs)
+    return _piecewise(_stages(description))
+
+
+def _piecewise(stages: list[tuple[float, float]]) -> Schedule:
+    starts = [start for start, _ in stages]
+    return lambda epoch: stages[bisect_right(starts, epoch) - 1][1]
+
+
+def _interpolated(stages: list[tuple[float, float]]) -> Schedule:
+    def value(epoch: float) -> float:
+        for (x0, y0), (x1, y1) in pairwise(stages):
+            if epoch < x1:
+                return y0 + (y1 - y0) * (epoch - x0) / (x1 - x0)
+        return stages[-1][1]
+
+    return value
+
+
+def _cosine(settings: Any, epochs: int) -> Schedule:
+    if not isinstance(settings, Mapping) or not {"start"} <= set(settings) <= {"start", "end", "warmup"}:
+        raise ValueError(f"cosine: {settings!r}: needs start, and may have end and warmup")
+    start, end = _number(settings["start"]), _number(settings.get("end", 0))
+    warmup = _number(settings.get("warmup", 0))
+    if not 0 <= warmup < epochs:
+        raise ValueError(f"warmup={warmup:g}: must be at least 0 and below train.epochs={epochs}")
+
+    def value(epoch: float) -> float:
+        if epoch < warmup:
+            return start * epoch / warmup
+        share = min(1.0, (epoch - warmup) / (epochs - warmup))
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+    return value
+
+
+def _stages(mapping: Any) -> list[tuple[float, float]]:
+    if not isinstance(mapping, Mapping) or not mapping:
+        raise ValueError(f"{mapping!r}: must map epochs to values, as in {{0: 0.25, 50: 0.5}}")
+    stages = sorted((_number(epoch), _number(value)) for epoch, value in mapping.items())
+    if stages[0][0] != 0:
+        raise ValueError(f"the first stage starts at epoch {stages[0][0]:g}: it must start at 0")
+    return stages
+
+
+def _number(value: Any) -> float:
+    """A finite number, from one or from its decimal form."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r}: must be a finite number or a schedule such as {{0: 0.25, 50: 0.5}}")
+    return number

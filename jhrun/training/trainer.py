@@ -1,0 +1,249 @@
+"""The training loop: (1 − w)·task loss + w·penalty, epoch by epoch, restartable at any step."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from jhrun import seeds
+from jhrun.data import Dataset
+from jhrun.errors import NumericalError
+from jhrun.objectives import Objective
+from jhrun.records import Batch, EpochRecord
+from jhrun.training.checkpoint import Checkpoint
+from jhrun.training.options import Regularizer, TrainOptions
+from jhrun.training.schedules import Schedule
+from jhrun.training.state import optimizer_tensors, restore_optimizer
+from jhrun.training.validation import validate
+
+_SUMS = ("loss", "task_loss", "accuracy", "penalty", "residual")
+
+
+class Interrupted(Exception):  # noqa: N818 - it is a signal, not an error
+    """Training was asked to stop; everything is saved."""
+
+
+@dataclass
+class Trainer:
+    """A training run and where it stands.
+
+    Everything random comes from ``seed`` through named streams, so that the cursor (epoch, step), the weights, the
+    optimizer's state and the epoch's partial sums are all there is to save.
+
+    Attributes:
+        model: images → logits, on its device.
+        dataset: on the same device.
+        objective: the task's loss.
+        regularizer: what is added to it.
+        optimizer: of the model's parameters.
+        lr: learning rate, by epoch with fractions.
+        options: of the loop.
+        seed: of order, augmentation and starting vectors.
+        epoch: epochs done.
+        step: steps done in the epoch under way.
+        sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
+        seconds: spent on it.
+        best: the best validation accuracy so far.
+    """
+
+    model: nn.Module
+    dataset: Dataset
+    objective: Objective
+    regularizer: Regularizer
+    optimizer: Optimizer
+    lr: Schedule
+    options: TrainOptions
+    seed: int
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+
+    def __post_init__(self) -> None:
+        """Begin the first epoch.
+
+        Raises:
+            ValueError: an epoch would have no step.
+        """
+        if self.steps == 0:
+            raise ValueError(
+                f"batch_size={self.options.batch_size} is more than the {len(self.dataset.train)} training "
+                "examples, and drop_last leaves out batches that are not full"
+            )
+        self.sums = self._no_sums()
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return self.dataset.steps(self.options.batch_size, drop_last=self.options.drop_last)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps since the beginning."""
+        return self.epoch * self.steps + self.step
+
+    def run(
+        self,
+        *,
+        save: Callable[[str, Checkpoint], None],
+        record: Callable[[EpochRecord], None],
+        progress: Callable[["Trainer"], None] = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train from where it stands to the last epoch.
+
+        Args:
+            save: keeps a checkpoint under its name: ``best`` (highest validation accuracy, the later of
+                equals) before ``last``, so that a resumed run never misses one.
+            record: keeps an epoch's record; called before the checkpoint that contains the epoch.
+            progress: called after every step.
+            stop: asked after every step.
+
+        Raises:
+            Interrupted: ``stop`` said so; ``last`` has been saved.
+        """
+        while self.epoch < self.options.epochs:
+            self.model.train()
+            batches = self.dataset.epoch(
+                self.epoch,
+                self.options.batch_size,
+                seed=self.seed,
+                start=self.step,
+                drop_last=self.options.drop_last,
+            )
+            for batch in batches:
+                begun = time.perf_counter()
+                self.take_step(batch)
+                self.seconds += time.perf_counter() - begun
+                progress(self)
+                every = self.options.checkpoint_steps
+                if stop():
+                    save("last", self.checkpoint())
+                    raise Interrupted
+                if every and self.steps_done % every == 0:
+                    save("last", self.checkpoint())
+            self._finish_epoch(save, record)
+
+    def take_step(self, batch: Batch) -> None:
+        """One update of the parameters."""
+        now = self.epoch + self.step / self.steps
+        # a network of the user's own may draw from the global state (dropout): its draws are repeatable too
+        torch.manual_seed(seeds.derive(self.seed, "layers", self.steps_done))
+        w = self._weight(now)
+        task_losses, outputs, values, residuals = self._forward(batch, w)
+        losses = task_losses if values is None else (1 - w) * task_losses + w * values
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr(now)
+        self.optimizer.zero_grad()
+        losses.mean().backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        right = outputs.argmax(1) == batch.targets
+        none = torch.zeros_like(task_losses)
+        terms = (losses, task_losses, right, none if values is None else values, residuals)
+        self.sums += torch.stack([(none if t is None else t).detach().double().sum() for t in terms])
+        self.step += 1
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything needed to go on from here; refused where a value is not finite."""
+        self._require_finite()
+        info = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
+        state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
+        return Checkpoint(self.model.state_dict(), state, info)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to where a checkpoint was made."""
+        self.model.load_state_dict(dict(checkpoint.weights))
+        restore_optimizer(self.optimizer, checkpoint.state)
+        self.sums = checkpoint.state["sums"].to(self.sums.device)
+        info = checkpoint.info
+        self.epoch, self.step = info["epoch"], info["step"]
+        self.seconds, self.best = info["seconds"], info["best"]
+
+    def running(self) -> dict[str, float]:
+        """Means over the epoch so far: loss, task_loss, accuracy, penalty, residual."""
+        seen = max(1, self._seen())
+        return dict(zip(_SUMS, (self.sums / seen).tolist(), strict=True))
+
+    def _forward(self, batch: Batch, w: float) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Task losses, outputs, penalty values and relative residuals, each (B,)."""
+        if w == 0:
+            outputs = self.model(batch.inputs)
+            return self.objective(outputs, batch.targets), outputs, None, None
+        solver = self.regularizer.solver(self.epoch)
+        random = seeds.generator(batch.inputs.device, self.seed, "direction", self.steps_done)
+        results = [
+            penalty(self.model, self.objective, batch, solver, random) for penalty in self.regularizer.penalties
+        ]
+        values = torch.stack([result.values for result in results]).mean(0)
+        relative: list[Tensor] = []
+        for _, _, _, direction, _ in results:
+            if direction.residual is not None:
+                scale = direction.value.abs()
+                relative.append(torch.where(scale > 0, direction.residual / scale, 0))
+        residual = torch.stack(relative).mean(0) if relative else None
+        return results[0].losses, results[0].outputs, values, residual
+
+    def _penalised(self, epoch: float) -> bool:
+        return self._weight(epoch) > 0
+
+    def _weight(self, epoch: float) -> float:
+        w = self.regularizer.weight(epoch) if self.regularizer.penalties else 0.0
+        if not 0 <= w <= 1:
+            raise ValueError(f"the penalty's weight is {w:g} at epoch {epoch:g}: it must lie in [0, 1]")
+        return w
+
+    def _finish_epoch(
+        self, save: Callable[[str, Checkpoint], None], record: Callable[[EpochRecord], None]
+    ) -> None:
+        self._require_finite()
+        line = self._record(validate(self.model, self.dataset.validation, self.objective))
+        self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
+        reached = line.validation_accuracy
+        improved = reached is not None and (self.best is None or reached >= self.best)
+        self.best = reached if improved else self.best
+        record(line)
+        checkpoint = self.checkpoint()
+        if improved:
+            save("best", checkpoint)
+        save("last", checkpoint)
+
+    def _record(self, validated: tuple[float, float] | None) -> EpochRecord:
+        """The epoch's line; lr, w and iterations are those of its last step."""
+        means, last = self.running(), self.epoch + (self.step - 1) / self.steps
+        penalised = self._penalised(last)
+        return EpochRecord(
+            epoch=self.epoch + 1,
+            steps=self.steps_done,
+            seconds=self.seconds,
+            loss=means["loss"],
+            task_loss=means["task_loss"],
+            accuracy=means["accuracy"],
+            penalty=means["penalty"] if penalised else None,
+            residual=means["residual"] if penalised else None,
+            validation_loss=validated[0] if validated else None,
+            validation_accuracy=validated[1] if validated else None,
+            lr=self.lr(last),
+            weight=self._weight(last),
+            iterations=getattr(self.regularizer.solver(self.epoch), "iterations", None) if penalised else None,
+        )
+
+    def _seen(self) -> int:
+        return min(self.step * self.options.batch_size, len(self.dataset.train))
+
+    def _no_sums(self) -> Tensor:
+        return torch.zeros(len(_SUMS), dtype=torch.float64, device=self.dataset.train.targets.device)
+
+    def _require_finite(self) -> None:
+        bad = [name for name, value in self.running().items() if not math.isfinite(value)]
+        if not bad and not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            bad = ["weights"]
+        if bad:
+            raise NumericalError(
+                f"{' and '.join(bad)} became infinite or not a number",
+                f"epoch {self.epoch + 1}, by step {self.step} of {self.steps}",
+                "lower optimizer.lr or regularizer.weight; the last checkpoint holds finite weights",
+            )

@@ -1,0 +1,32 @@
+"""Loss and accuracy on examples that are not trained on."""
+
+import torch
+from torch import nn
+
+from jhrun.data import Part
+from jhrun.objectives import Objective
+
+_BATCH = 512
+
+
+@torch.no_grad()
+def validate(model: nn.Module, part: Part, objective: Objective) -> tuple[float, float] | None:
+    """Mean loss and accuracy in eval mode.
+
+    Args:
+        model: images → logits; its mode is left as eval.
+        part: examples, unaugmented; perhaps none.
+        objective: the task's loss.
+
+    Returns:
+        (loss, accuracy), or None for an empty part.
+    """
+    if len(part) == 0:
+        return None
+    model.eval()
+    loss, right = 0.0, 0
+    for batch in part.batches(_BATCH):
+        outputs = model(batch.inputs)
+        loss += float(objective(outputs, batch.targets).double().sum())
+        right += int((outputs.argmax(1) == batch.targets).sum())
+    return loss / len(part), right / len(part)

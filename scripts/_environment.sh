@@ -1,0 +1,31 @@
+# Sourced by scripts/run and scripts/test: makes .venv where there is none, and installs the package there
+# (editable) when it is not installed or pyproject.toml has changed. Usage: prepare_environment [dev]
+prepare_environment() {
+    local extra="${1:-}" python candidate stamp wanted
+    stamp="$ROOT/.venv/.installed${extra:+-$extra}"
+    wanted="$ROOT $(cksum <"$ROOT/pyproject.toml")"
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return 0
+    if [ ! -x "$ROOT/.venv/bin/python" ]; then
+        for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
+            if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+                python="$candidate"
+                break
+            fi
+        done
+        if [ -z "${python:-}" ]; then
+            echo "error: no Python 3.11 or newer was found on PATH; install one and call this again" >&2
+            return 2
+        fi
+        echo "Making the virtual environment $ROOT/.venv with $("$python" --version) …" >&2
+        "$python" -m venv "$ROOT/.venv" || return
+    fi
+    echo "Installing jhrun${extra:+ and its development tools} into .venv (PyTorch is large: some minutes, once) …" >&2
+    "$ROOT/.venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --editable "$ROOT${extra:+[$extra]}" || {
+        echo "error: the installation failed (pip's message is above); call this again to go on" >&2
+        return 6
+    }
+    rm -f "$ROOT/.venv/.installed"*
+    echo "$wanted" >"$ROOT/.venv/.installed"
+    echo "$wanted" >"$stamp"
+}
