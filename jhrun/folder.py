@@ -77,7 +77,7 @@ class RunFolder:
         Raises:
             RunError: there is no run.
         """
-        folder = cls(Path(path))
+        folder = cls(Path(path).expanduser().absolute())
         if not folder.config.is_file():
             what = (
                 "is not the folder of a run (it has no config.yaml)" if folder.path.is_dir() else "does not exist"

@@ -159,6 +159,7 @@ class EvaluationRecord:
         checkpoint: ``last`` or ``best``.
         epoch: how many epochs that checkpoint had been trained for.
         dataset_part: which part was classified, ``test``.
+        classes: names of the classes.
         clean: accuracy on it.
         worst_case: share of examples that are right clean and under every attack.
         attacks: one record for each attack.
@@ -171,6 +172,7 @@ class EvaluationRecord:
     checkpoint: str
     epoch: int
     dataset_part: str
+    classes: tuple[str, ...]
     clean: Proportion
     worst_case: Proportion
     attacks: dict[str, AttackRecord]

@@ -57,7 +57,7 @@ class Attack(ABC):
             seed: of random starts; the same seed gives the same result.
 
         Returns:
-            Adversarial inputs, detached, ‖result − inputs‖ ≤ epsilon, in [0, 1]; inputs themselves if epsilon is 0.
+            Adversarial inputs, detached, in [0, 1], ‖result − inputs‖ ≤ epsilon; a copy of the inputs if it is 0.
 
         Raises:
             NumericalError: the search gave values that are not finite.

@@ -21,7 +21,7 @@ class JacobianOperator(Operator):
     Example:
         >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
         >>> J = JacobianOperator(torch.stack([x[:, 0] * x[:, 1], x[:, 1] ** 2], dim=1), x)
-        >>> J.dense()
+        >>> J.dense().detach()
         tensor([[[2., 1.],
                  [0., 4.]]])
     """
@@ -70,7 +70,7 @@ class HessianOperator(Operator):
 
     Example:
         >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
-        >>> HessianOperator((x[:, 0] * x[:, 1] ** 2), x).dense()
+        >>> HessianOperator((x[:, 0] * x[:, 1] ** 2), x).dense().detach()
         tensor([[[0., 4.],
                  [4., 2.]]])
     """

@@ -12,7 +12,7 @@ from jhrun.attacks import Attack
 from jhrun.commands.session import device_text, logged, now, say
 from jhrun.config import objects, stored
 from jhrun.config.groups import nearest
-from jhrun.data import Part
+from jhrun.data import Dataset
 from jhrun.errors import RunError
 from jhrun.evaluation import evaluate, save
 from jhrun.folder import RunFolder
@@ -51,7 +51,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         run_evaluation(
             folder,
             model.to(device),
-            data.test,
+            data,
             attacks,
             name=name,
             checkpoint=call["checkpoint"],
@@ -67,7 +67,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
 def run_evaluation(
     folder: RunFolder,
     model: nn.Module,
-    part: Part,
+    data: Dataset,
     attacks: Mapping[str, Attack],
     *,
     name: str,
@@ -80,31 +80,32 @@ def run_evaluation(
     Args:
         folder: of the run.
         model: on its device.
-        part: the test set, on the same device.
+        data: on the same device; its test part is attacked.
         attacks: by name.
         name: of the evaluation.
         checkpoint: which one the network is.
         epoch: how many epochs it was trained for.
         seed: of random starts.
     """
-    total = len(part) * len(attacks)
+    total = len(data.test) * len(attacks)
     with tqdm(total=total, unit="example", disable=None, dynamic_ncols=True, leave=False) as bar:
 
         def progress(attack: str, done: int, n: int) -> None:
             bar.set_description(f"attack {attack}", refresh=False)
             bar.update(list(attacks).index(attack) * n + done - bar.n)
 
-        evaluation = evaluate(model, part, attacks, seed=seed, progress=progress)
+        evaluation = evaluate(model, data.test, attacks, seed=seed, progress=progress)
     record = EvaluationRecord(
         name=name,
         checkpoint=checkpoint,
         epoch=epoch,
         dataset_part="test",
+        classes=data.classes,
         clean=evaluation.clean_accuracy,
         worst_case=evaluation.worst_case,
         attacks=evaluation.records,
         seed=seed,
-        device=device_text(part.targets.device),
+        device=device_text(data.test.targets.device),
         date=now(),
     )
     save(folder.evaluation(name), evaluation, record)

@@ -30,6 +30,9 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
 
     Returns:
         0, or the exit code of the first job that failed.
+
+    Raises:
+        ConfigError: the configuration cannot be composed.
     """
     work = import_module(f"jhrun.commands.{command}").run
     multirun = "--multirun" in flags
@@ -54,7 +57,8 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         try:
             main()
         except (HydraException, OmegaConfBaseException) as error:
-            raise explain(command, prepared, error) from error
+            refusal = explain(command, prepared, error)
+            raise refusal from error
     return next((code for code in codes if code), 0)
 
 
@@ -72,10 +76,12 @@ def report_error(error: JhrunError) -> int:
 
 
 def _drop_empty(output: Path) -> None:
-    """Remove the folder that Hydra made for a job that never began."""
+    """Remove the folders that Hydra made below ./outputs for a job that never began."""
     with suppress(OSError):
-        output.rmdir()
-        output.parent.rmdir()
+        for folder in (output, *output.parents):
+            if not folder.is_relative_to(Path("outputs").absolute()):
+                break
+            folder.rmdir()
 
 
 @contextmanager

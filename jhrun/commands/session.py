@@ -4,17 +4,18 @@ import json
 import logging
 import os
 import platform
+import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-import torchattacks
 from tqdm import tqdm
 
 import jhrun
@@ -56,7 +57,7 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
         raise taken from error
     write_aside(folder.config, as_yaml(config))
     write_aside(folder.overrides, as_yaml(list(overrides)))
-    write_json(folder.environment, environment(device))
+    write_json(folder.environment, environment(device, shlex.join(["jhrun", "train", *overrides])))
     return folder
 
 
@@ -121,15 +122,15 @@ def say(text: str) -> None:
     log.info("%s", text)
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device, command: str) -> dict[str, Any]:
     """On what machine and with which versions: ``environment.json``."""
     return {
-        "command": " ".join(["jhrun", *sys.argv[1:]]),
+        "command": command,
         "jhrun": jhrun.__version__,
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchattacks": torchattacks.__version__,
+        "torchattacks": version("torchattacks"),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "device": device_text(device),
         "platform": f"{platform.system()} {platform.machine()}",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import threading
 import time
@@ -74,7 +75,7 @@ def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> No
     data = objects.dataset(values, plugins).to(device)
     model = objects.model(values, data.spec, plugins).to(device)
     if values["channels_last"]:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
     try:
         trainer = Trainer(
             model,
@@ -96,7 +97,7 @@ def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> No
         run_evaluation(
             folder,
             model,
-            data.test,
+            data,
             attacks,
             name=free_name(folder, None, attacks),
             checkpoint="last",
@@ -145,7 +146,8 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
                 stop=stop,
             )
         except Interrupted:
-            say(f"interrupted; everything is saved, and this goes on: jhrun train resume={folder.path}")
+            again = shlex.quote(f"resume={folder.path}")
+            say(f"interrupted; everything is saved, and this goes on: jhrun train {again}")
             raise
 
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.config.groups import CONF, choices, groups, nearest
-from jhrun.errors import ConfigError, JhrunError
+from jhrun.errors import ConfigError
 
 PATHS = ("run", "resume", "dataset.root", "hydra.run.dir", "hydra.sweep.dir")
 """Keys whose values are paths, which may hold any letter."""
@@ -53,7 +53,7 @@ def prepare(overrides: list[str], *, multirun: bool) -> list[str]:
     return prepared
 
 
-def explain(command: str, overrides: list[str], error: Exception) -> JhrunError:
+def explain(command: str, overrides: list[str], error: Exception) -> ConfigError:
     """What Hydra or OmegaConf refused, in one line with a remedy.
 
     Args:
@@ -110,6 +110,13 @@ def composed(command: str, overrides: list[str]) -> DictConfig:
 
 def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
     """Leaves of nested mappings by their dotted keys; lists are leaves, and so are the stages of a schedule.
+
+    Args:
+        node: nested dictionaries.
+        prefix: of the keys.
+
+    Returns:
+        Dotted key → leaf.
 
     Example:
         >>> flatten({"a": {"b": 1, "c": [2]}, "d": {0: 0.1}})

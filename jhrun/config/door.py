@@ -38,6 +38,7 @@ def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), *
 
     Raises:
         ConfigError: an argument is unknown, missing or refused.
+        UnsafeError: the target is not one of the group, or a key is not an argument.
     """
     factory = target(group, node.get("_target_"), plugins)
     arguments = {}
@@ -74,6 +75,7 @@ def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., 
 
     Raises:
         UnsafeError: the name lies elsewhere, or is not public there.
+        ConfigError: nothing has this name.
     """
     module_name, _, attribute = str(name).rpartition(".")
     refusal = UnsafeError(

@@ -79,7 +79,7 @@ def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], 
         course = schedule(value, epochs)
         for epoch in range(epochs):
             if not good(course(epoch)):
-                raise ValueError(f"is {course(epoch):g} at epoch {epoch}: {rule}")
+                raise ValueError(f"{course(epoch):g} at epoch {epoch}, {rule}")
 
     return check
 
@@ -127,8 +127,7 @@ def check(config: Mapping[str, Any]) -> None:
         try:
             rule(value, *more)
         except ValueError as error:
-            text = str(error)
-            faults.append(text if text.startswith(key) else f"{key}={value} {text}".replace(f"{value!r}: ", ""))
+            faults.append(f"{key}={value}: {str(error).removeprefix(f'{value!r}: ')}")
 
     for key, rule in CHECKS.items():
         attempt(key, rule)

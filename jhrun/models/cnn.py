@@ -8,7 +8,7 @@ from jhrun.models import blocks
 
 
 class CNN(nn.Sequential):
-    """3×3 convolutions, each but the first halving the image, then two linear layers."""
+    """3×3 convolutions, each halving the image, then two linear layers."""
 
     def __init__(
         self,
@@ -17,8 +17,8 @@ class CNN(nn.Sequential):
         classes: int,
         mean: Sequence[float],
         std: Sequence[float],
-        widths: Sequence[int] = (16, 32),
-        hidden: int = 64,
+        widths: Sequence[int] = (32, 64),
+        hidden: int = 128,
         activation: str = "softplus",
         normalisation: str = "none",
         weight_standardisation: bool = False,
@@ -39,16 +39,13 @@ class CNN(nn.Sequential):
         channels, height, width = shape
         layers: list[nn.Module] = [blocks.Normalise(mean, std)]
         before = channels
-        for depth, after in enumerate(widths):
-            stride = 2 if depth else 1
+        for after in widths:
             layers += [
-                blocks.convolution(
-                    before, after, 3, stride=stride, standardised=weight_standardisation, bias=True
-                ),
+                blocks.convolution(before, after, 3, stride=2, standardised=weight_standardisation, bias=True),
                 blocks.normalisation(normalisation, after),
                 blocks.activation(activation),
             ]
-            before, height, width = after, -(-height // stride), -(-width // stride)
+            before, height, width = after, (height + 1) // 2, (width + 1) // 2
         features = before * height * width
         super().__init__(
             *layers,

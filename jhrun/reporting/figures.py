@@ -50,7 +50,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
     bars = {"clean": report["clean"], **report["attacks"]}
     if len(report["attacks"]) > 1:
         bars["worst case"] = report["worst_case"]
-    figure = Figure(figsize=(6, 0.8 + 0.45 * len(bars)), layout="constrained")
+    figure = Figure(figsize=(8, 0.8 + 0.4 * len(bars)), layout="constrained")
     axes: Axes = figure.subplots()
     names, shares = list(bars), [p["accuracy"] for p in bars.values()]
     errors = [
@@ -60,7 +60,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
     colours = [BLUE if n == "clean" else RED if n == "worst case" else ORANGE for n in names]
     axes.barh(names, shares, xerr=errors, color=colours, height=0.65, capsize=3)
     for row, share in enumerate(shares):
-        axes.text(0.01, row, f"{100 * share:.1f} %", va="center", color="white", fontweight="bold")
+        axes.text(1.02, row, f"{100 * share:.1f} %", va="center", fontweight="bold")
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -70,7 +70,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
 
 
 def adversarial_grid(
-    images: dict[str, NDArray[Any]], each: dict[str, NDArray[Any]], name: str, classes: list[str] | None
+    images: dict[str, NDArray[Any]], each: dict[str, NDArray[Any]], name: str, classes: list[str]
 ) -> Figure:
     """Images, their adversarial twins, and the differences magnified, each with what the network sees.
 
@@ -78,7 +78,7 @@ def adversarial_grid(
         images: of ``images.npz``.
         each: of ``per_example.npz``.
         name: of the attack.
-        classes: names of the classes; numbers are shown without them.
+        classes: their names.
 
     Returns:
         Three rows; a prediction that is wrong is marked by ✗.
@@ -101,7 +101,7 @@ def adversarial_grid(
             axes.set_yticks([])
             if predicted is not None:
                 right = predicted[column] == each["target"][position[column]]
-                said = classes[predicted[column]] if classes else str(predicted[column])
+                said = classes[predicted[column]]
                 colour = "black" if right else RED
                 axes.set_title(f"{said} {'✓' if right else '✗'}", fontsize=9, color=colour)
         axes_row[0].set_ylabel(label, fontsize=9)

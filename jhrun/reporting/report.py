@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +63,13 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     facts = describe(report)
     for ending in ("md", "html"):
         page = _environment().get_template(f"report.{ending}.j2")
-        text = page.render(report=report, pictures=pictures, facts=facts, tables=tables, name=folder.path.name)
+        text = page.render(
+            report=report,
+            pictures=pictures,
+            facts=facts,
+            tables=tables,
+            name=f"{folder.path.parent.name}/{folder.path.name}",
+        )
         write_aside(folder.path / f"report.{ending}", text)
     return report
 
@@ -73,32 +78,32 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
     """The figures that the records allow."""
     pictures: list[Picture] = []
 
-    def add(name: str, title: str, text: str, make: Callable[[], Figure], kind: str = "svg") -> None:
-        pictures.append(Picture(name, kind, title, text, figures.as_bytes(make(), kind)))
+    def add(name: str, title: str, text: str, figure: Figure, kind: str = "svg") -> None:
+        pictures.append(Picture(name, kind, title, text, figures.as_bytes(figure, kind)))
 
     if report["attacks"]:
         shown = ", ".join(f"{row[0]} {row[1]}" for row in tables.headline_rows(report))
-        add("accuracy", "Accuracy, clean and attacked", f"With 95 % Wilson intervals: {shown}.",
-            lambda: figures.accuracy_bars(report))  # fmt: skip
+        text = f"With 95 % Wilson intervals: {shown}."
+        add("accuracy", "Accuracy, clean and attacked", text, figures.accuracy_bars(report))
     epochs = report["epochs"]
     if epochs:
         text = "Training accuracy is taken on augmented batches as they come; validation after each epoch."
-        add("training", "Training", text, lambda: figures.training_curves(epochs))
+        add("training", "Training", text, figures.training_curves(epochs))
     if any(e["penalty"] is not None for e in epochs):
         text = (
             "The epoch's mean of the squared norm that the solver found, a lower bound of the squared spectral "
             f"norm; the solver's mean relative residual in the last epoch was {_residual(epochs)}."
         )
-        add("penalty", "Penalty", text, lambda: figures.penalty_curve(epochs))
+        add("penalty", "Penalty", text, figures.penalty_curve(epochs))
     if report["evaluation"]:
-        _, each, images = load(folder.evaluation(report["evaluation"]))
-        for name, attack in report["attacks"].items():
+        record, each, images = load(folder.evaluation(report["evaluation"]))
+        for name, attack in record["attacks"].items():
             text = (
                 f"Test images, their twins under {name} at ε = {tables.radius(attack['epsilon'])}, and the "
                 "differences magnified around grey; above each, the class the network sees."
             )
-            add(f"adversarial_{name}", f"Under {name}", text,
-                lambda name=name: figures.adversarial_grid(images, each, name, None), "png")  # fmt: skip
+            grid = figures.adversarial_grid(images, each, name, record["classes"])
+            add(f"adversarial_{name}", f"Under {name}", text, grid, "png")
     return pictures
 
 

@@ -41,6 +41,12 @@ def markdown(header: Row, rows: list[Row]) -> str:
 def radius(epsilon: float) -> str:
     """ε as people write it: a multiple of 1/255 where it is one, else a decimal.
 
+    Args:
+        epsilon: in pixels of [0, 1].
+
+    Returns:
+        A few letters.
+
     Example:
         >>> radius(8 / 255), radius(0.1)
         ('8/255', '0.1')
@@ -64,6 +70,12 @@ def interval(ci95: list[float]) -> str:
 def duration(seconds: float) -> str:
     """Seconds as people say them.
 
+    Args:
+        seconds: at least 0.
+
+    Returns:
+        In the largest two units.
+
     Example:
         >>> duration(7.25), duration(754), duration(7540)
         ('7.2 s', '12 min 34 s', '2 h 5 min')
@@ -77,13 +89,19 @@ def duration(seconds: float) -> str:
 def schedule(value: Any) -> str:
     """A schedule as it is written in YAML, on one line.
 
+    Args:
+        value: a number, a mapping, or any other value, which is written as it is.
+
+    Returns:
+        Its text.
+
     Example:
         >>> schedule({0: 0.25, 50: 0.5}), schedule(0.3)
         ('0: 0.25, 50: 0.5', '0.3')
     """
     if isinstance(value, dict):
         return ", ".join(f"{k}: {f'({schedule(v)})' if isinstance(v, dict) else v}" for k, v in value.items())
-    return str(value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _cells(proportion: dict[str, Any]) -> tuple[str, str, str]:

@@ -1,0 +1,305 @@
+"""jhrun train: what it writes, refuses, keeps and resumes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver.iterations=2"]
+
+
+def read(path: Path):
+    text = path.read_text()
+    return [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
+
+
+def without_times(lines):
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def contents(folder: Path):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def assert_same_training(one: Path, other: Path):
+    """Weights, optimizer state and records of two runs agree bit for bit, timings apart."""
+    for name in ("last", "best"):
+        for file in ("weights", "state"):
+            a, b = (load_file(run / f"checkpoints/{name}/{file}.safetensors") for run in (one, other))
+            assert a.keys() == b.keys()
+            assert all(torch.equal(a[key], b[key]) for key in a), (name, file)
+    lines = [without_times(read(run / "metrics.jsonl")) for run in (one, other)]
+    assert lines[0] == lines[1]
+
+
+def test_a_run_holds_what_the_readme_says(tiny, tmp_path):
+    run = tiny()
+    assert run == tmp_path / "run"
+    expected = {
+        "config.yaml",
+        "overrides.yaml",
+        "status.json",
+        "environment.json",
+        "metrics.jsonl",
+        "run.log",
+        "report.html",
+        "report.md",
+        "report.json",
+        "checkpoints/last/weights.safetensors",
+        "checkpoints/best/state.json",
+        "eval/fgsm+pgd20/results.json",
+        "eval/fgsm+pgd20/per_example.npz",
+        "figures/accuracy.svg",
+    }
+    assert {name for name in expected if not (run / name).is_file()} == set()
+    assert read(run / "status.json")["state"] == "finished"
+    assert "model.widths=[16]" in (run / "overrides.yaml").read_text()
+    assert "jhrun train" in read(run / "environment.json")["command"]
+    assert not list(run.rglob("*.tmp")) + list(run.rglob(".*"))
+
+
+def test_the_report_for_programs_has_its_promised_keys(tiny):
+    report = read(tiny() / "report.json")
+    promised = {
+        "schema_version",
+        "run",
+        "config",
+        "environment",
+        "seconds",
+        "clean",
+        "attacks",
+        "worst_case",
+        "epochs",
+    }
+    assert promised <= report.keys()
+    assert report["schema_version"] == 1
+    assert report["attacks"].keys() == {"fgsm", "pgd20"}
+    for figure in (report["clean"], report["worst_case"], *report["attacks"].values()):
+        low, high = figure["ci95"]
+        assert 0 <= low <= figure["accuracy"] <= high <= 1
+        assert figure["n"] == 359
+    for attack in report["attacks"].values():
+        assert attack["epsilon"] == 0.1
+        assert report["worst_case"]["accuracy"] <= attack["accuracy"] <= report["clean"]["accuracy"]
+    assert [line["epoch"] for line in report["epochs"]] == [1, 2]
+    assert report["config"]["seed"] == 0
+
+
+def test_the_terminal_ends_with_the_table_and_the_path(jhrun):
+    code, out, _ = jhrun("train", *TINY, "hydra.run.dir=here")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[-1] == str(Path("here").absolute())
+    assert any(line.startswith("worst case") for line in lines)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_does_not(tiny):
+    assert_same_training(tiny(folder="a"), tiny(folder="b"))
+    weights = [
+        load_file(Path(r) / "checkpoints/last/weights.safetensors") for r in ("a", tiny("seed=1", folder="c"))
+    ]
+    assert not all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_without_a_name_runs_get_folders_of_their_own(jhrun):
+    paths = {jhrun("train", *TINY, "evaluate=false")[1].splitlines()[-1] for _ in range(2)}
+    assert len(paths) == 2
+    assert all(Path(path).is_relative_to(Path.cwd() / "outputs/digits_jacobian") for path in paths)
+
+
+def test_an_existing_folder_is_refused_and_stays_as_it_is(tiny, jhrun):
+    run = tiny()
+    before = contents(run)
+    code, _, err = jhrun("train", *TINY, "hydra.run.dir=run", "seed=5")
+    assert code == 4
+    assert "resume=" in err
+    assert contents(run) == before
+
+
+def test_a_folder_with_somebodys_file_is_refused(jhrun):
+    Path("mine").mkdir()
+    Path("mine/thesis.tex").write_text("years of work")
+    assert jhrun("train", *TINY, "hydra.run.dir=mine")[0] == 4
+    assert [p.name for p in Path("mine").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("name", ["with space", "it's (1) #2 ~", "Übung-数据", 'say "hi"', "comma, dot."])
+def test_paths_may_hold_any_letter(tiny, jhrun, name):
+    run = tiny("evaluate=false", folder=name)
+    assert run.name == name
+    code, out, err = jhrun("eval", f"run={name}", "attack=fgsm")
+    assert code == 0, err
+    assert out.splitlines()[-1] == str(run)
+
+
+def test_evaluate_false_leaves_the_attacks_out_and_still_reports(tiny, jhrun):
+    run = tiny("evaluate=false")
+    report = read(run / "report.json")
+    assert report["clean"] is None
+    assert report["attacks"] == {}
+    assert "Not evaluated yet" in (run / "report.html").read_text()
+    assert jhrun("eval", "run=run")[0] == 0
+    assert read(run / "report.json")["clean"]["n"] == 359
+
+
+@pytest.mark.parametrize("extra", [[], ["optimizer=sgd", "regularizer=hessian"]])
+def test_two_epochs_and_then_two_more_equal_four(tiny, jhrun, extra):
+    whole = tiny("train.epochs=4", "evaluate=false", *extra, folder="whole")
+    tiny("evaluate=false", *extra, folder="parts")
+    code, _, err = jhrun("train", "resume=parts", "train.epochs=4")
+    assert code == 0, err
+    assert_same_training(whole, Path("parts"))
+
+
+def start(*argv) -> subprocess.Popen:
+    command = [sys.executable, "-m", "jhrun", "train", *TINY, "train.epochs=6", *argv]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def wait_for(path: Path, process: subprocess.Popen):
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tiny, jhrun):
+    """SIGKILL in mid-epoch, between two of the checkpoints that checkpoint.steps asks for."""
+    whole = tiny("train.epochs=6", "evaluate=false", folder="whole")
+    process = start("hydra.run.dir=killed", "evaluate=false", "checkpoint.steps=3")
+    wait_for(Path("killed/metrics.jsonl"), process)
+    time.sleep(0.1)
+    process.kill()
+    process.communicate()
+    assert read(Path("killed/status.json"))["state"] == "running"
+    code, _, err = jhrun("train", "resume=killed")
+    assert code == 0, err
+    assert_same_training(whole, Path("killed"))
+    assert read(Path("killed/status.json"))["state"] == "finished"
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(tiny, jhrun):
+    whole = tiny("train.epochs=6", "evaluate=false", folder="whole")
+    process = start("hydra.run.dir=stopped", "evaluate=false")
+    wait_for(Path("stopped/metrics.jsonl"), process)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode == 130, said
+    assert f"jhrun train resume={Path('stopped').absolute()}" in said
+    assert "Traceback" not in said
+    assert read(Path("stopped/status.json"))["state"] == "interrupted"
+    assert jhrun("train", "resume=stopped")[0] == 0
+    assert_same_training(whole, Path("stopped"))
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(tiny, jhrun):
+    whole = tiny("evaluate=false", folder="whole")
+    run = tiny("evaluate=false", folder="early")
+    for path in run.rglob("checkpoints/*/*"):
+        path.unlink()
+    assert jhrun("train", "resume=early")[0] == 0
+    assert_same_training(whole, run)
+
+
+def test_a_resumed_run_keeps_its_configuration(tiny, jhrun):
+    run = tiny("evaluate=false")
+    before = contents(run)
+    code, _, err = jhrun("train", "resume=run", "seed=3", "optimizer=sgd")
+    assert code == 4
+    assert "seed: 0 → 3" in err
+    assert "optimizer._target_" in err
+    assert contents(run) == before
+    assert jhrun("train", *TINY, "resume=run", "evaluate=false")[0] == 0
+
+
+def test_a_damaged_checkpoint_is_named(tiny, jhrun):
+    run = tiny("evaluate=false")
+    path = run / "checkpoints/last/weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    for argv in (["train", "resume=run", "train.epochs=3"], ["eval", "run=run"]):
+        code, _, err = jhrun(*argv)
+        assert code == 4
+        assert "weights.safetensors" in err
+
+
+def test_a_diverging_run_ends_with_5_and_keeps_its_last_good_checkpoint(jhrun):
+    code, _, err = jhrun("train", *TINY, "optimizer=sgd", "optimizer.lr={0: 0.01, 1: 1e30}", "hydra.run.dir=run")
+    assert code == 5
+    assert err.count("\n") == 1
+    assert "epoch 2" in err
+    assert all(t.isfinite().all() for t in load_file("run/checkpoints/last/weights.safetensors").values())
+    status = read(Path("run/status.json"))
+    assert (status["state"], status["exit_code"]) == ("failed", 5)
+    assert "Traceback" in Path("run/run.log").read_text()
+
+
+def test_missing_data_ends_with_3_and_says_what_fetches_it(jhrun):
+    code, _, err = jhrun("train", "dataset=mnist", "dataset.root=no data", "dataset.download=false")
+    assert code == 3
+    assert err.count("\n") == 1
+    assert "no data" in err
+    assert "download=True" in err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")
+def test_cuda_asked_for_and_absent_is_never_a_silent_cpu(jhrun):
+    code, _, err = jhrun("train", "device=cuda")
+    assert code == 2
+    assert "device=cpu" in err
+    assert not Path("outputs").exists()
+
+
+def test_a_sweeps_failing_job_leaves_the_others_alone(jhrun):
+    code, out, err = jhrun(
+        "train", "-m", *TINY, "evaluate=false", "optimizer=sgd", "optimizer.lr=1e30,0.01", "hydra.sweep.dir=sweep"
+    )
+    assert code == 5
+    assert err.count("error:") == 1
+    states = [read(path)["state"] for path in sorted(Path("sweep").glob("*/status.json"))]
+    assert states == ["failed", "finished"]
+    assert out.splitlines()[-1] == str(Path("sweep/1").absolute())
+
+
+def test_a_package_of_ones_own_needs_to_be_named_in_the_call(tmp_path, monkeypatch, jhrun):
+    (tmp_path / "mynets.py").write_text(
+        "from pathlib import Path\nfrom jhrun.models import MLP\nPath('executed').touch()\n"
+        "def small(**options):\n    return MLP(widths=[8], **options)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    call = [
+        "train",
+        "train.epochs=1",
+        "evaluate=false",
+        "model._target_=mynets.small",
+        "~model.hidden",
+        "~model.widths",
+    ]
+    call += ["~model.activation", "~model.normalisation", "~model.weight_standardisation", "hydra.run.dir=run"]
+    code, _, err = jhrun(*call)
+    assert code == 7
+    assert "plugins=" in err
+    assert not Path("executed").exists()
+    code, _, err = jhrun(*call[:-1], "hydra.run.dir=run2", "plugins=[mynets]")
+    assert code == 0, err
+    # what a stored configuration names is not trusted for that
+    assert jhrun("eval", "run=run2", "attack=fgsm")[0] == 7
+    assert jhrun("eval", "run=run2", "attack=fgsm", "plugins=[mynets]")[0] == 0
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("regularizer", ["none", "jacobian", "hessian"])
+def test_training_on_a_gpu(tiny, regularizer):
+    run = tiny("device=cuda", f"regularizer={regularizer}", "model=cnn", "~model.widths", "channels_last=true")
+    assert read(run / "report.json")["clean"]["accuracy"] > 0.3

@@ -1,0 +1,40 @@
+"""Stored configurations: plain values, read without resolving anything."""
+
+import pytest
+
+from jhrun.config import stored
+from jhrun.config.compose import composed
+from jhrun.errors import RunError, UnsafeError
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    values = stored.plain(composed("train", ["experiment=digits_stages", "dataset=mnist", "dataset.root=here"]))
+    path = tmp_path / "config.yaml"
+    path.write_text(stored.as_yaml(values))
+    assert stored.read(path) == values
+    assert values["regularizer"]["weight"] == {0: 0.05, 20: 0.1, 28: 0.2, 36: 0.3}
+    assert values["dataset"]["root"].startswith("/")
+
+
+def test_an_interpolation_is_refused_and_not_resolved(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SECRET", "hunter2")
+    path = tmp_path / "config.yaml"
+    path.write_text("model:\n  name: ${oc.env:SECRET}\n")
+    with pytest.raises(UnsafeError, match=r"model\.name") as refusal:
+        stored.read(path)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n", "{", "train: {epochs: 0}\n", "a: !!python/object/apply:os.getcwd []\n"])
+def test_a_damaged_file_is_a_run_error(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(RunError):
+        stored.read(path)
+
+
+def test_differences_are_those_of_named_keys():
+    before = {"seed": 0, "model": {"width": 8}, "train": {"epochs": 3}}
+    after = {"seed": 1, "model": {"width": 16}, "train": {"epochs": 3}}
+    assert stored.differences(before, after, ["model"]) == ["model.width: 8 → 16"]
+    assert stored.differences(before, after, ["train", "seed"]) == ["seed: 0 → 1"]

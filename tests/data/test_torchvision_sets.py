@@ -1,0 +1,326 @@
+"""Files in torchvision's layouts, written small; and what happens where they are missing or damaged."""
+
+import hashlib
+import pickle
+import socket
+import struct
+import threading
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+import torch
+import torchvision.datasets as tv
+from PIL import Image
+
+from jhrun.data.torchvision import cifar10, cifar100, image_folder, mnist
+from jhrun.errors import DataError
+
+
+def bug(reason):
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+LOADERS = {"MNIST": mnist, "CIFAR10": cifar10, "CIFAR100": cifar100}
+
+
+def random_images(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def write_mnist(root, train=40, test=10):
+    """The idx format: big-endian magic number (type 8 is uint8, then the rank) and sizes, then bytes."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, n in (("train", train), ("t10k", test)):
+        images, labels = random_images(n, 28, 28), np.arange(n, dtype=np.uint8) % 10
+        (raw / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, n, 28, 28) + images.tobytes())
+        (raw / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, n) + labels.tobytes())
+    return raw
+
+
+def write_cifar(root, source, monkeypatch):
+    """One training and one test file of 20 images; torchvision is told their MD5 sums instead of the real ones."""
+    folder, labels = root / source.base_folder, "labels" if source is tv.CIFAR10 else "fine_labels"
+    folder.mkdir(parents=True)
+    classes = 10 if source is tv.CIFAR10 else 100
+
+    def write(name, content):
+        data = pickle.dumps(content)
+        (folder / name).write_bytes(data)
+        return [name, hashlib.md5(data, usedforsecurity=False).hexdigest()]
+
+    images = {"data": random_images(20, 3072), labels: [i * 5 % classes for i in range(20)]}
+    meta = source.meta
+    name, md5 = write(meta["filename"], {meta["key"]: [f"class {i}" for i in range(classes)]})
+    monkeypatch.setattr(source, "train_list", [write("train", images)])
+    monkeypatch.setattr(source, "test_list", [write("test", images)])
+    monkeypatch.setattr(source, "meta", meta | {"filename": name, "md5": md5})
+    return folder
+
+
+def write_folder(root, classes=("cat", "dog"), parts=("train", "test"), size=(6, 5)):
+    images = random_images(len(parts), len(classes), 5, *size, 3)
+    for part, of_part in zip(parts, images, strict=True):
+        for label, of_class in zip(classes, of_part, strict=True):
+            (root / part / label).mkdir(parents=True)
+            for i, image in enumerate(of_class):
+                Image.fromarray(image).save(root / part / label / f"{i}.png")
+    return images
+
+
+@pytest.fixture
+def proxies(monkeypatch):
+    """Send every connection of urllib, by its scheme, to a port of this machine."""
+
+    def through(**ports):
+        for scheme, port in ports.items():
+            for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper()):
+                monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        # urllib reads them once and keeps what it made of them
+        monkeypatch.setattr(urllib.request, "_opener", None)
+
+    return through
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+@pytest.fixture
+def no_network(proxies, closed_port):
+    proxies(http=closed_port, https=closed_port)
+
+
+def test_mnist_reads_the_idx_files(tmp_path):
+    write_mnist(tmp_path)
+    data = mnist(root=str(tmp_path), download=False, validation=0.25, seed=3)
+    # 4 of each class: 1 to validate with
+    assert (len(data.train), len(data.validation), len(data.test)) == (30, 10, 10)
+    assert data.spec.shape == (1, 28, 28)
+    assert (data.mean, data.std, len(data.classes)) == ((0.1307,), (0.3081,), 10)
+    assert (data.crop, data.flip) == (0, False)
+    assert data.test.inputs.dtype == torch.uint8
+    assert np.array_equal(data.test.inputs[:, 0].numpy(), random_images(10, 28, 28))
+    assert data.test.targets.tolist() == list(range(10))
+    assert data.validation.targets.tolist().count(7) == 1
+
+
+@pytest.mark.parametrize(
+    ("loader", "source", "mean", "std"),
+    [
+        (cifar10, tv.CIFAR10, (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)),
+        (cifar100, tv.CIFAR100, (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    ],
+)
+def test_cifar_keeps_channels_rows_and_columns_apart(tmp_path, monkeypatch, loader, source, mean, std):
+    write_cifar(tmp_path, source, monkeypatch)
+    data = loader(root=str(tmp_path), download=False, validation=0)
+    assert data.spec.shape == (3, 32, 32)
+    assert (data.mean, data.std) == (mean, std)
+    assert (data.crop, data.flip) == (4, True)
+    # the files hold red, green and blue planes, each row by row
+    assert np.array_equal(data.train.inputs.numpy(), random_images(20, 3072).reshape(20, 3, 32, 32))
+    assert data.train.targets.tolist() == [i * 5 % len(data.classes) for i in range(20)]
+    assert data.classes[:2] == ("class 0", "class 1")
+
+
+def test_folders_of_images(tmp_path):
+    images = write_folder(tmp_path, classes=("dog", "cat"))
+    data = image_folder(root=str(tmp_path), validation=0.2, crop=1, flip=False)
+    assert data.classes == ("cat", "dog")
+    assert data.spec.shape == (3, 6, 5)
+    assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 10)
+    assert (data.crop, data.flip) == (1, False)
+    expected = np.concatenate([images[1, 1], images[1, 0]])  # the test part, cats first
+    assert np.array_equal(data.test.inputs.numpy(), expected.transpose(0, 3, 1, 2))
+    assert data.test.targets.tolist() == [0] * 5 + [1] * 5
+
+
+def test_grey_images_in_a_folder_get_three_channels(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / part / "only").mkdir(parents=True)
+        Image.fromarray(random_images(4, 4)).save(tmp_path / part / "only" / "0.png")
+    data = image_folder(root=str(tmp_path), validation=0)
+    assert torch.equal(data.test.inputs[0], torch.from_numpy(random_images(4, 4)).expand(3, 4, 4))
+
+
+def nothing(root):
+    pass
+
+
+def no_test(root):
+    write_folder(root, parts=("train",))
+
+
+def two_sizes(root):
+    write_folder(root)
+    Image.fromarray(random_images(9, 9, 3)).save(root / "test" / "cat" / "large.png")
+
+
+def empty_class(root):
+    write_folder(root)
+    (root / "train" / "emu").mkdir()
+
+
+def damaged_image(root):
+    write_folder(root)
+    (root / "train" / "cat" / "0.png").write_bytes(b"not an image")
+
+
+def other_classes(root):
+    write_folder(root, parts=("train",))
+    write_folder(root, parts=("test",), classes=("cat", "emu"))
+
+
+@pytest.mark.parametrize("write", [nothing, no_test, two_sizes, empty_class, damaged_image, other_classes])
+def test_folders_that_are_no_data_set_are_refused(tmp_path, write):
+    write(tmp_path)
+    with pytest.raises(DataError) as caught:
+        image_folder(root=str(tmp_path))
+    assert caught.value.exit_code == 3
+    assert str(tmp_path) in str(caught.value)
+    assert "class" in str(caught.value).lower()
+
+
+def check_message(error, name, root):
+    assert error.exit_code == 3
+    message = str(error)
+    assert "\n" not in message
+    assert f"folder {root}" in message
+    assert f"torchvision.datasets.{name}({str(root)!r}, download=True)" in message
+    assert "dataset.root" in message
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_missing_data_names_its_folder_and_what_fetches_it(tmp_path, name):
+    with pytest.raises(DataError) as caught:
+        LOADERS[name](root=str(tmp_path), download=False)
+    check_message(caught.value, name, tmp_path)
+
+
+def test_a_relative_folder_is_named_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=f"folder {tmp_path}/data"):
+        mnist(root="data", download=False)
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_no_network_is_a_data_error_within_seconds(tmp_path, no_network, name):
+    begun = time.perf_counter()
+    with pytest.raises(DataError) as caught:
+        LOADERS[name](root=str(tmp_path), download=True)
+    check_message(caught.value, name, tmp_path)
+    assert time.perf_counter() - begun < 5
+
+
+def test_data_that_is_there_needs_no_network(tmp_path, no_network):
+    write_mnist(tmp_path)
+    assert len(mnist(root=str(tmp_path), download=True).test) == 10
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"HTTP/1.1 403 Forbidden\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\ntoo short",
+        pytest.param(b"nonsense\r\n\r\n", marks=bug("http.client.HTTPException is no OSError")),
+    ],
+)
+def test_a_server_that_misbehaves_is_a_data_error(tmp_path, proxies, closed_port, reply):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(reply)
+
+        threading.Thread(target=answer, daemon=True).start()
+        # MNIST's second mirror is the one without TLS
+        proxies(http=server.getsockname()[1], https=closed_port)
+        try:
+            with pytest.raises(DataError) as caught:
+                mnist(root=str(tmp_path), download=True)
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+    check_message(caught.value, "MNIST", tmp_path)
+
+
+def test_a_damaged_cifar_file_is_a_data_error(tmp_path, monkeypatch):
+    folder = write_cifar(tmp_path, tv.CIFAR10, monkeypatch)
+    data = bytearray((folder / "test").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "test").write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        cifar10(root=str(tmp_path), download=False)
+    check_message(caught.value, "CIFAR10", tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000])
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+def test_a_truncated_mnist_file_is_a_data_error(tmp_path, name, kept):
+    path = write_mnist(tmp_path) / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[: min(kept, len(whole) - 1)])
+    with pytest.raises(DataError) as caught:
+        mnist(root=str(tmp_path), download=False)
+    check_message(caught.value, "MNIST", tmp_path)
+
+
+@bug("torchvision meets them with AssertionError and TypeError")
+@pytest.mark.parametrize(
+    "content",
+    [bytes(1000), b"<!DOCTYPE html>" * 9, struct.pack(">2I", 0xB01, 8) + bytes(16)],
+    ids=["zeros", "a web page", "int16"],
+)
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+def test_an_mnist_file_that_is_something_else_is_a_data_error(tmp_path, name, content):
+    (write_mnist(tmp_path) / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        mnist(root=str(tmp_path), download=False)
+    check_message(caught.value, "MNIST", tmp_path)
+
+
+@bug("nothing compares the two counts")
+@pytest.mark.parametrize("name", ["train", "t10k"])
+def test_mnist_images_and_labels_that_differ_in_number_are_a_data_error(tmp_path, name):
+    labels = struct.pack(">2I", 0x801, 7) + bytes(7)
+    (write_mnist(tmp_path) / f"{name}-labels-idx1-ubyte").write_bytes(labels)
+    with pytest.raises(DataError) as caught:
+        mnist(root=str(tmp_path), download=False)
+    check_message(caught.value, "MNIST", tmp_path)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_default_timeout_of_sockets_is_put_back(tmp_path, there):
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(3.25)
+    try:
+        if there:
+            write_mnist(tmp_path)
+            mnist(root=str(tmp_path), download=True)
+        else:
+            with pytest.raises(DataError):
+                mnist(root=str(tmp_path), download=False)
+        assert socket.getdefaulttimeout() == 3.25
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@pytest.mark.parametrize("validation", [-0.1, 1.0])
+def test_a_share_outside_its_range_is_refused(tmp_path, validation):
+    write_mnist(tmp_path)
+    with pytest.raises(ValueError, match="validation="):
+        mnist(root=str(tmp_path), download=False, validation=validation)

@@ -1,0 +1,123 @@
+"""Evaluation over a part: figures against counting by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+from jhrun.attacks import FGSM, PGD
+from jhrun.data import Part
+from jhrun.errors import NumericalError, RunError
+from jhrun.evaluation import evaluate, load, save
+from jhrun.evaluation.evaluate import BATCH, SHOWN
+from jhrun.records import EvaluationRecord
+
+
+class Threshold(nn.Module):
+    """Class 1 where the mean pixel is above ½: an attack of radius ε moves the mean by at most ε."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x):
+        z = self.scale * (x.mean(dim=(1, 2, 3)) - 0.5)
+        return self.dropout(torch.stack([-z, z], dim=1))
+
+
+def flat_images(levels):
+    return torch.tensor(levels, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 2, 2).contiguous()
+
+
+@pytest.fixture
+def part():
+    levels = torch.arange(0, 256, dtype=torch.uint8).tolist() * 2
+    return Part(flat_images(levels), torch.tensor([int(level > 127) for level in levels]))
+
+
+def test_robust_accuracy_is_the_share_beyond_epsilon(part):
+    """In closed form: an image of level p stays right exactly where |p/255 − ½| > ε."""
+    assert len(part) > 2 * BATCH
+    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.11), "pgd": PGD(0.11)}, seed=0)
+    level = part.inputs[:, 0, 0, 0].double() / 255
+    beyond = (level - 0.5).abs() > 0.11  # no level lies on the edge
+    assert result.clean_accuracy.accuracy == 1
+    for name in ("fgsm", "pgd"):
+        assert torch.equal(result.robust(name), beyond)
+        assert result.records[name].robust.accuracy == beyond.double().mean().item()
+        assert result.distance[name].max() <= 0.11 + 1e-6
+    assert result.worst_case.accuracy == beyond.double().mean().item()
+
+
+def test_an_example_that_is_wrong_clean_is_never_robust(part):
+    wrong = Part(part.inputs, 1 - part.targets)
+    result = evaluate(Threshold(), wrong, {"fgsm": FGSM(0.4)}, seed=0)
+    assert (result.attacked["fgsm"] == wrong.targets).sum() == 0 or result.records["fgsm"].robust.accuracy == 0
+    assert result.worst_case.accuracy == result.clean_accuracy.accuracy == 0
+
+
+def test_the_worst_case_is_taken_example_by_example(part):
+    result = evaluate(Threshold(), part, {"a": FGSM(0.1), "b": FGSM(0.2)}, seed=0)
+    assert torch.equal(result.robust(), result.robust("a") & result.robust("b"))
+    assert torch.equal(result.robust(), result.robust("b"))
+
+
+def test_shown_images_are_those_of_their_positions(part):
+    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.05)}, seed=0)
+    assert len(result.shown) == SHOWN
+    assert torch.equal(result.images, part.inputs[result.shown] / 255)
+    away = (result.adversarial["fgsm"] - result.images).abs().amax((1, 2, 3))
+    assert torch.allclose(away, result.distance["fgsm"][result.shown])
+
+
+def test_modes_and_global_random_state_are_left_alone(part):
+    model = Threshold()
+    model.dropout.eval()
+    before = torch.get_rng_state()
+    evaluate(model, part, {"pgd": PGD(0.1)}, seed=0)
+    assert model.training
+    assert not model.dropout.training
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_logits_that_are_not_finite_give_no_accuracy(part):
+    model = Threshold()
+    model.scale.data.fill_(float("nan"))
+    with pytest.raises(NumericalError) as failure:
+        evaluate(model, part, {}, seed=0)
+    assert failure.value.exit_code == 5
+
+
+def record(result):
+    return EvaluationRecord(
+        "x",
+        "last",
+        3,
+        "test",
+        ("0", "1"),
+        result.clean_accuracy,
+        result.worst_case,
+        result.records,
+        0,
+        "cpu",
+        "2026-01-01",
+    )
+
+
+def test_what_is_saved_is_loaded_again(part, tmp_path):
+    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
+    save(tmp_path / "x", result, record(result))
+    figures, each, images = load(tmp_path / "x")
+    assert figures["attacks"]["fgsm"]["accuracy"] == each["fgsm.robust"].mean()
+    assert figures["clean"]["n"] == len(each["target"]) == len(part)
+    assert (images["position"] == result.shown.numpy()).all()
+    with pytest.raises(RunError, match="name=NAME"):
+        save(tmp_path / "x", result, record(result))
+
+
+def test_a_damaged_file_is_named(part, tmp_path):
+    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
+    save(tmp_path / "x", result, record(result))
+    (tmp_path / "x/per_example.npz").write_bytes(b"PK damaged")
+    with pytest.raises(RunError, match=r"per_example\.npz"):
+        load(tmp_path / "x")

@@ -1,0 +1,131 @@
+"""The command line: help, the nearest right word, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+import jhrun
+from jhrun.cli import COMMANDS, main
+from jhrun.config.groups import CONF, choices, groups
+
+QUICK = "import sys; from jhrun.cli import main; main({argv}); assert not {{'torch', 'hydra'}} & set(sys.modules)"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["train", "--help"], ["report", "--help"]])
+def test_help_imports_neither_torch_nor_hydra(argv):
+    subprocess.run([sys.executable, "-c", QUICK.format(argv=argv)], check=True, capture_output=True)
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(command in said for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+def test_help_of_a_command_names_every_choice_and_key(command, capsys):
+    assert main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    for group in groups(command):
+        assert f"{group}=…" in said
+        assert choices(group), group
+        for name, text in choices(group).items():
+            assert name in said
+            assert text, f"{group}/{name}.yaml says nothing of itself"
+            assert text in said
+    for key in ("seed", "device", "epsilon", "run" if command == "eval" else "resume"):
+        assert f"  {key}:" in said
+
+
+def test_every_folder_of_conf_is_a_group_of_some_command():
+    folders = {path.name for path in CONF.iterdir() if path.is_dir()}
+    assert folders == {*groups("train"), *groups("eval")}
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"jhrun {jhrun.__version__}\n"
+
+
+def test_nothing_typed_shows_the_help_and_is_an_error(capsys):
+    assert main([]) == 2
+    assert "usage: jhrun COMMAND" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("trian", "did you mean 'train'?"),
+        ("train trian.epochs=3", "did you mean 'train.epochs'?"),
+        ("train regularizer=jacobain", "did you mean 'jacobian'?"),
+        ("train attack=[fgsm,pgd2]", "did you mean 'pgd20'?"),
+        ("train modle=cnn", "did you mean 'model'?"),
+        ("train regularizer.wieght=0.1", "did you mean 'regularizer.weight'?"),
+        ("train wieght=0.1", "did you mean 'regularizer.weight'?"),
+        ("train model.widht=3", "did you mean 'model.widths'?"),
+        ("train -m seed=0,1 sovler=lanczos", "did you mean 'solver'?"),
+        ("train experiment=digits_stage", "did you mean 'digits_stages'?"),
+        ("train ~seeed", "did you mean 'seed'?"),
+        ("eval rnu=x", "did you mean 'run'?"),
+        ("train digits", "'digits' is not of the form KEY=VALUE"),
+        ("train --multi", "did you mean '--multirun'?"),
+        ("train --cfg", "flag '--cfg' needs a value"),
+        ("train model.hidden=[3", "cannot be read"),
+        ("eval", "give it on the command line: run=…"),
+        ("bench", "bench is not there yet"),
+        ("report", "report takes one run's folder"),
+    ],
+)
+def test_a_mistyped_word_is_one_line_with_the_nearest_right_one(typed, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(typed.split()) == 2
+    streams = capsys.readouterr()
+    assert streams.err.startswith("error: ")
+    assert streams.err.count("\n") == 1
+    assert said in streams.err
+    assert not (tmp_path / "outputs").exists() or "-m" in typed
+
+
+def test_all_values_out_of_range_are_named_at_once(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bad = {
+        "train.epochs": "0",
+        "train.batch_size": "-1",
+        "epsilon": "-0.1",
+        "seed": "1.5",
+        "dataset.validation": "1",
+        "checkpoint.steps": "0",
+        "device": "gpu",
+        "evaluate": "maybe",
+    }
+    assert main(["train", *(f"{k}={v}" for k, v in bad.items())]) == 2
+    said = capsys.readouterr().err
+    assert all(f"{key}=" in said for key in bad), said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("regularizer.weight=1.5", "it must lie in [0, 1]"),
+        ("regularizer.weight={0: 0.1, 3: -0.1}", "at epoch 3"),
+        ("solver.iterations={0: 2, 5: 2.5}", "whole number"),
+        ("optimizer.lr=nan", "finite number"),
+        ("optimizer.lr={cosine: {start: 1, warmup: 99}}", "warmup"),
+        ("optimizer.lr={cosine: {end: 1}}", "needs start"),
+    ],
+)
+def test_schedules_are_checked_over_the_whole_training(override, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", override]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_cfg_prints_the_composed_configuration_and_runs_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--cfg", "job", "train.epochs=7", "model=mlp"]) == 0
+    said = capsys.readouterr().out
+    assert "epochs: 7" in said
+    assert "jhrun.models.mlp.MLP" in said
+    assert list(tmp_path.iterdir()) == []

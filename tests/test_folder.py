@@ -1,0 +1,196 @@
+"""A run's folder: its layout, and files that are whole whatever happens."""
+
+import hashlib
+import os
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jhrun.errors import RunError
+from jhrun.folder import RunFolder, read_json, sha256, sync_folder, write_aside, write_json
+
+
+@contextmanager
+def files_of_at_most(size):
+    """The kernel refuses to make a file longer: a full disk, near enough."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "stored"), [("grün\n", "grün\n".encode()), (b"\x00\xff", b"\x00\xff"), ("", b"")]
+)
+def test_write_aside_replaces_a_file(tmp_path, content, stored):
+    path = tmp_path / "status.json"
+    for _ in range(2):
+        write_aside(path, content)
+        assert path.read_bytes() == stored
+        assert names(tmp_path) == ["status.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "status.json"
+    path.write_text("old")
+    with files_of_at_most(1000), pytest.raises(OSError, match="File too large"):
+        write_aside(path, b"x" * 100_000)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["status.json"]
+
+
+def test_a_rename_that_fails_leaves_nothing_beside(tmp_path):
+    path = tmp_path / "status.json"
+    path.mkdir()
+    with pytest.raises(OSError, match=r"status\.json"):
+        write_aside(path, "new")
+    assert names(tmp_path) == ["status.json"]
+    with pytest.raises(OSError, match="missing"):
+        write_aside(tmp_path / "missing" / "status.json", "new")
+
+
+class Crash(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_end_at_any_moment_leaves_the_old_or_the_new_one(tmp_path, monkeypatch, call, when):
+    path, real = tmp_path / "status.json", getattr(os, call)
+    path.write_text("old")
+
+    def ending(*args, **kwargs):
+        if when == "after":
+            real(*args, **kwargs)
+        raise Crash
+
+    monkeypatch.setattr(os, call, ending)
+    with pytest.raises(Crash):
+        write_aside(path, "new")
+    assert path.read_text() == ("new" if (call, when) == ("replace", "after") else "old")
+    assert names(tmp_path) == ["status.json"]
+
+
+def test_contents_are_synced_before_and_the_folder_after_the_rename(tmp_path, monkeypatch):
+    events = []
+    for call in ("fsync", "replace"):
+        real = getattr(os, call)
+
+        def noted(*args, call=call, real=real):
+            is_folder = call == "fsync" and Path(f"/proc/self/fd/{args[0]}").is_dir()
+            events.append(call + " folder" * is_folder)
+            return real(*args)
+
+        monkeypatch.setattr(os, call, noted)
+    write_aside(tmp_path / "status.json", "new")
+    assert events == ["fsync", "replace", "fsync folder"]
+
+
+def test_sync_folder_closes_what_it_opens(tmp_path):
+    def handles():
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = handles()
+    sync_folder(tmp_path)
+    with pytest.raises(OSError, match="missing"):
+        sync_folder(tmp_path / "missing")
+    assert handles() == before
+
+
+def test_json_comes_back(tmp_path):
+    record = {"a": 0.1 + 0.2, "b": [1, None, True], "c": "grün", "d": {"e": 1e300}}
+    path = tmp_path / "r.json"
+    write_json(path, record)
+    assert read_json(path) == record
+    assert "grün" in path.read_text(encoding="utf-8")
+    assert path.read_text().endswith("}\n")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
+def test_what_is_no_json_is_refused_before_anything_is_written(tmp_path, value):
+    path = tmp_path / "r.json"
+    write_json(path, {"old": 1})
+    with pytest.raises((ValueError, TypeError)):
+        write_json(path, {"new": value})
+    assert read_json(path) == {"old": 1}
+    assert names(tmp_path) == ["r.json"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff", b"[]", b"3", b'"text"', b"null"])
+def test_what_cannot_be_read_is_named(tmp_path, content):
+    path = tmp_path / "r.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RunError) as caught:
+        read_json(path)
+    assert caught.value.exit_code == 4
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", os.urandom(1 << 20)], ids=len)
+def test_sha256_is_that_of_the_bytes(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert sha256(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_the_layout():
+    run = RunFolder(Path("run"))
+    layout = {
+        run.config: "run/config.yaml",
+        run.overrides: "run/overrides.yaml",
+        run.status: "run/status.json",
+        run.environment: "run/environment.json",
+        run.metrics: "run/metrics.jsonl",
+        run.log: "run/run.log",
+        run.checkpoint("best"): "run/checkpoints/best",
+        run.evaluation("pgd"): "run/eval/pgd",
+    }
+    assert {str(path): str(path) for path in layout} == {place: place for place in layout.values()}
+
+
+def test_an_existing_run_is_known_by_its_config(tmp_path):
+    (tmp_path / "config.yaml").write_text("")
+    assert RunFolder.existing(tmp_path) == RunFolder.existing(str(tmp_path)) == RunFolder(tmp_path)
+
+
+def test_a_run_may_be_named_from_here_or_from_home(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("run", "./run", "~/run"):
+        assert RunFolder.existing(name).path == tmp_path / "run"
+
+
+@pytest.mark.parametrize(("made", "message"), [(False, "does not exist"), (True, "no config.yaml")])
+def test_a_folder_without_a_run_is_refused(tmp_path, made, message):
+    path = tmp_path / "run"
+    if made:
+        path.mkdir()
+        (path / "config.yaml").mkdir()
+    with pytest.raises(RunError, match=message) as caught:
+        RunFolder.existing(path)
+    assert caught.value.exit_code == 4
+    assert str(path) in str(caught.value)
+
+
+def test_evaluations_are_the_finished_ones_by_age(tmp_path):
+    run = RunFolder(tmp_path)
+    assert run.evaluations() == []
+    for age, name in enumerate(["c", "a", "b"]):
+        folder = run.evaluation(name)
+        folder.mkdir(parents=True)
+        (folder / "results.json").write_text("{}")
+        os.utime(folder / "results.json", (1000 - age, 1000 - age))
+    (run.evaluation("unfinished")).mkdir()
+    assert [path.name for path in run.evaluations()] == ["b", "a", "c"]
