@@ -72,6 +72,7 @@ EVALUATION = EvaluationRecord(
     checkpoint="last",
     epoch=3,
     dataset_part="test",
+    classes=("a", "b"),
     clean=Proportion.of(4, 4),
     worst_case=Proportion.of(3, 4),
     attacks={"a": ATTACK},

@@ -17,7 +17,7 @@ D = 32
 DATA = {"shape": SHAPE, "classes": C, "mean": [0.4, 0.5], "std": [0.5, 0.25]}
 NETWORKS = {
     "mlp": lambda: MLP(**DATA, widths=[6, 5]),
-    "cnn": lambda: CNN(**DATA, widths=[4, 6], hidden=5, normalisation="group", weight_standardisation=True),
+    "cnn": lambda: CNN(**DATA, widths=[6], hidden=5, normalisation="group", weight_standardisation=True),
 }
 # of the norm of the result: some hundred roundings in a network of a few layers
 RELATIVE = {torch.float64: 1e-10, torch.float32: 1e-4}

@@ -18,7 +18,7 @@ B, C, SHAPE, D = 3, 4, (1, 3, 4), 12
 DATA = {"shape": SHAPE, "classes": C, "mean": [0.4], "std": [0.5]}
 NETWORKS = {
     "mlp": lambda: MLP(**DATA, widths=[6, 5]),
-    "cnn": lambda: CNN(**DATA, widths=[4, 6], hidden=5, normalisation="group"),
+    "cnn": lambda: CNN(**DATA, widths=[6], hidden=5, normalisation="group"),
 }
 PENALTIES = {"jacobian": Jacobian(), "hessian": Hessian()}
 SIDE = {"jacobian": C, "hessian": D}
