@@ -48,7 +48,7 @@ class JacobianOperator(Operator):
         self.passes += 1
         with torch.enable_grad():
             u = torch.zeros_like(self.outputs, requires_grad=True)
-            (g,) = torch.autograd.grad(self.outputs, self.inputs, u, create_graph=True)
+            g = _vjp(self.outputs, self.inputs, u)
         return u, g
 
     def mv(self, v: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class HessianOperator(Operator):
         self.inputs = inputs
         self.passes = 1
         with torch.enable_grad():
-            (self.gradient,) = torch.autograd.grad(scalars.sum(), inputs, create_graph=True)
+            self.gradient = _vjp(scalars, inputs, torch.ones_like(scalars))
         d = inputs[0].numel()
         super().__init__((len(inputs), d, d), symmetric=True, dtype=inputs.dtype, device=inputs.device)
 

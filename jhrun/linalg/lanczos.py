@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
-from jhrun.linalg.solver import Direction, unit_start
+from jhrun.linalg.solver import Direction, norm, unit_start, whole_number
 
 Which = Literal["max", "min", "abs"]
 
@@ -63,7 +63,7 @@ def tridiagonalise(operator: Operator, start: Tensor, iterations: int) -> Tridia
         rows = basis[:, : i + 1]
         for _ in range(2):
             omega = omega - torch.einsum("bkd,bk->bd", rows, torch.einsum("bkd,bd->bk", rows, omega))
-        b = torch.linalg.vector_norm(omega, dim=1)
+        b = norm(omega)
         scale = torch.maximum(scale, torch.maximum(a.abs(), b))
         diagonal[:, i] = a
         beta = torch.where(alive, b, beta)
@@ -136,8 +136,7 @@ class Lanczos:
         Raises:
             ValueError: an argument outside its range.
         """
-        if isinstance(iterations, bool) or int(iterations) != iterations or iterations < 1:
-            raise ValueError(f"iterations={iterations}: must be a whole number of at least 1")
+        whole_number("iterations", iterations)
         if which not in get_args(Which):
             raise ValueError(f"which={which!r}: must be one of {', '.join(get_args(Which))}")
         self.iterations, self.which = int(iterations), which

@@ -58,8 +58,30 @@ def unit_start(operator: Operator, start: Tensor | None, generator: torch.Genera
     if start is not None:
         if start.shape != (batch, m):
             raise ValueError(f"start has shape {tuple(start.shape)}: the operator needs {(batch, m)}")
+        start = start.detach().to(random)
         scale = start.abs().amax(1, keepdim=True)
         usable = (scale > 0) & scale.isfinite()
-        random = torch.where(usable, start.detach().to(random) / scale, random)
-    unit: Tensor = random / torch.linalg.vector_norm(random, dim=1, keepdim=True)
-    return unit
+        random = torch.where(usable, start / scale, random)
+    return random / norm(random)[:, None]
+
+
+def norm(v: Tensor) -> Tensor:
+    """‖v‖ of each row, (B, m) → (B,), without the under- and overflow of squares at extreme scales."""
+    scale = v.abs().amax(1)
+    scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
+    length: Tensor = scale * torch.linalg.vector_norm(v / scale[:, None], dim=1)
+    return length
+
+
+def whole_number(name: str, value: float) -> None:
+    """Check a count.
+
+    Args:
+        name: of the argument.
+        value: 3 and 3.0 are both good: schedules give floats.
+
+    Raises:
+        ValueError: it is no whole number of at least 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 1 or value % 1 != 0:
+        raise ValueError(f"{name}={value}: must be a whole number of at least 1")

@@ -84,6 +84,8 @@ def _stages(mapping: Any) -> list[tuple[float, float]]:
     if not isinstance(mapping, Mapping) or not mapping:
         raise ValueError(f"{mapping!r}: must map epochs to values, as in {{0: 0.25, 50: 0.5}}")
     stages = sorted((_number(epoch), _number(value)) for epoch, value in mapping.items())
+    if len({epoch for epoch, _ in stages}) < len(stages):
+        raise ValueError(f"{mapping!r}: an epoch is named twice")
     if stages[0][0] != 0:
         raise ValueError(f"the first stage starts at epoch {stages[0][0]:g}: it must start at 0")
     return stages
@@ -93,7 +95,7 @@ def _number(value: Any) -> float:
     """A finite number, from one or from its decimal form."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(f"{value!r}: must be a finite number or a schedule such as {{0: 0.25, 50: 0.5}}")

@@ -234,3 +234,14 @@ def test_quadratic_scalar_has_its_matrix_as_hessian():
 def test_outputs_that_ignore_the_inputs_have_zero_vjps(outputs):
     a = JacobianOperator(outputs, torch.ones(2, 4, requires_grad=True))
     assert torch.equal(a.rmv(torch.ones(2, 3)), torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda x, w: torch.ones(2, 3), lambda x, w: w * 2], ids=["constant", "of w alone"]
+)
+def test_what_does_not_depend_on_the_inputs_has_zero_derivatives(make):
+    x, w = torch.ones(2, 4, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    outputs = make(x, w)
+    assert torch.equal(JacobianOperator(outputs, x).mv(torch.ones(2, 4)), torch.zeros(2, 3))
+    assert torch.equal(JacobianOperator(outputs, x).rmv(torch.ones(2, 3)), torch.zeros(2, 4))
+    assert torch.equal(HessianOperator(outputs.sum(1), x).mv(torch.ones(2, 4)), torch.zeros(2, 4))

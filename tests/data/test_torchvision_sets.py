@@ -229,7 +229,6 @@ def test_data_that_is_there_needs_no_network(tmp_path, no_network):
     "reply",
     [
         b"",
-        b"HTTP/1.1 403 Forbidden\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\ntoo short",
         pytest.param(b"nonsense\r\n\r\n", marks=bug("http.client.HTTPException is no OSError")),
     ],

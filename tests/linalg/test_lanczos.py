@@ -397,3 +397,18 @@ def test_which_must_be_known():
 def test_whole_floats_are_whole_numbers():
     """A schedule gives floats."""
     assert Lanczos(4.0).iterations == 4
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-25, 1e25, 1e30])
+def test_extreme_scales_neither_vanish_nor_overflow(scale):
+    """In float32, where squares of such numbers are 0 or infinite."""
+    matrix = DenseOperator(scale * torch.diag(torch.tensor([3.0, 2.0, 1.0])), symmetric=True)
+    found = Lanczos(3)(matrix, start=torch.ones(1, 3))
+    assert found.value.item() == pytest.approx(3 * scale, rel=1e-5)
+    assert 0 <= found.residual.item() < 1e-4 * scale
+
+
+@pytest.mark.parametrize("iterations", [float("inf"), float("nan"), None, "foo"])
+def test_iterations_that_are_no_number_are_named(iterations):
+    with pytest.raises(ValueError, match=f"iterations={iterations}: must be"):
+        Lanczos(iterations)

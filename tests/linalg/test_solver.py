@@ -74,3 +74,11 @@ def test_same_seed_same_start_and_the_global_state_is_left_alone():
 def test_start_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"the operator needs \(2, 3\)"):
         unit_start(operator(), torch.ones(shape, dtype=torch.float64), None)
+
+
+def test_a_start_of_another_dtype_and_with_a_graph_is_taken_as_numbers():
+    operator = DenseOperator(torch.eye(3), symmetric=True)
+    start = torch.ones(1, 3, dtype=torch.float64, requires_grad=True)
+    unit = unit_start(operator, start, None)
+    assert unit.dtype == torch.float32
+    assert not unit.requires_grad
