@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jhrun.errors import NumericalError
@@ -60,24 +61,39 @@ class Attack(ABC):
             Adversarial inputs, detached, in [0, 1], ‖result − inputs‖ ≤ epsilon; a copy of the inputs if it is 0.
 
         Raises:
-            NumericalError: the search gave values that are not finite.
+            NumericalError: the network's outputs or their gradients are not finite, or the search's result is not;
+                the sign of not-a-number is 0, so that such a network would look robust.
         """
         inputs = inputs.detach()
         if self.epsilon == 0:
             return inputs.clone()
         with evaluation_mode(model), private_randomness(seed, inputs.device):
+            self._require_finite("the network's gradients", input_gradient(model, inputs, targets))
             found = self.perturb(model, inputs, targets).detach()
-        if not found.isfinite().all():
-            raise NumericalError(
-                f"{type(self).__name__} gave inputs that are not finite",
-                f"{int((~found.isfinite()).flatten(1).any(1).sum())} of {len(found)} examples",
-                "the network's gradients are not finite: look at its training curves",
-            )
+        self._require_finite("the inputs that it found", found)
         return self.confine(found, inputs)
+
+    def _require_finite(self, what: str, values: Tensor) -> None:
+        bad = int((~values.isfinite()).flatten(1).any(1).sum())
+        if bad:
+            raise NumericalError(
+                f"{what} are not finite under {type(self).__name__}",
+                f"{bad} of {len(values)} examples of a batch",
+                "look at the training curves, or evaluate another checkpoint",
+            )
 
     def confine(self, found: Tensor, inputs: Tensor) -> Tensor:
         """The nearest point in ball and range; what is there already stays bit for bit."""
         return found.maximum(inputs - self.epsilon).minimum(inputs + self.epsilon).clamp(0, 1)
+
+
+def input_gradient(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """∂CE/∂x of each example, (B, …)."""
+    with torch.enable_grad():
+        x = inputs.detach().requires_grad_()
+        loss = F.cross_entropy(model(x), targets, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, x)
+    return gradient
 
 
 @contextmanager

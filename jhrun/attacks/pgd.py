@@ -26,10 +26,10 @@ class PGD(Attack):
             ValueError: an argument outside its range.
         """
         super().__init__(epsilon)
-        if steps < 1:
-            raise ValueError(f"steps={steps}: must be at least 1")
-        if relative_step is not None and relative_step <= 0:
-            raise ValueError(f"relative_step={relative_step}: must be above 0")
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ValueError(f"steps={steps}: must be a whole number of at least 1")
+        if relative_step is not None and not 0 < relative_step < float("inf"):
+            raise ValueError(f"relative_step={relative_step}: must be a number above 0")
         self.steps = steps
         self.relative_step = 2 / steps if relative_step is None else relative_step
 

@@ -23,6 +23,15 @@ class Part:
     inputs: Tensor
     targets: Tensor
 
+    def __post_init__(self) -> None:
+        """Check that there are as many targets as inputs.
+
+        Raises:
+            ValueError: their numbers differ.
+        """
+        if len(self.inputs) != len(self.targets):
+            raise ValueError(f"{len(self.inputs)} inputs and {len(self.targets)} targets: must be as many")
+
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.targets)
@@ -85,9 +94,9 @@ class Dataset:
                 raise ValueError(f"the {name} part is empty: no example is left for it")
         if self.crop < 0:
             raise ValueError(f"crop={self.crop}: must be 0 or a number of pixels")
-        highest = int(max(self.train.targets.max(), self.test.targets.max()))
-        if highest >= len(self.classes):
-            raise ValueError(f"class number {highest} among {len(self.classes)} classes")
+        for label in set(torch.cat([self.train.targets, self.validation.targets, self.test.targets]).tolist()):
+            if not 0 <= label < len(self.classes):
+                raise ValueError(f"class number {label} among {len(self.classes)} classes")
 
     @property
     def spec(self) -> DataSpec:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,9 @@ def _load(
     try:
         with _impatient():
             stored = [source(root, train=train, download=download) for train in (True, False)]
-    except (OSError, RuntimeError, ValueError) as error:
+        train, test = (_part(part.data, part.targets) for part in stored)
+    except (OSError, RuntimeError, ValueError, AssertionError, TypeError, HTTPException) as error:
+        # torchvision asserts on files that are something else
         fetch = f"torchvision.datasets.{source.__name__}({root!r}, download=True)"
         raise DataError(
             f"{source.__name__} is not there whole and could not be fetched ({error})",
@@ -164,7 +167,6 @@ def _load(
             f'where there is a network, this fetches it: python -c "import torchvision; {fetch}"; '
             "or point dataset.root at a folder that has it",
         ) from error
-    train, test = (_part(part.data, part.targets) for part in stored)
     train, held_out = split(train, validation, seed)
     return Dataset(tuple(stored[0].classes), mean, std, train, test, held_out, crop, flip)
 

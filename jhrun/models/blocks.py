@@ -95,7 +95,7 @@ class StandardisedConv2d(nn.Conv2d):
         w = self.weight
         centred = w - w.mean(dim=(1, 2, 3), keepdim=True)
         # not torch.std, whose derivative is infinite where all weights are equal
-        variance = centred.square().sum(dim=(1, 2, 3), keepdim=True) / (w[0].numel() - 1)
+        variance = centred.square().sum(dim=(1, 2, 3), keepdim=True) / max(1, w[0].numel() - 1)
         standard = centred / (variance.clamp_min(torch.finfo(w.dtype).tiny).sqrt() + 1e-5)
         return F.conv2d(input, standard, self.bias, self.stride, self.padding, self.dilation, self.groups)
 

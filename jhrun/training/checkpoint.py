@@ -8,6 +8,7 @@ place by two renames (``NAME`` → ``NAME.old``, ``NAME.new`` → ``NAME``), so 
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ class Checkpoint:
             folder: of the checkpoint; its parent is made if it is missing.
         """
         new, old = _beside(folder)
+        if not folder.exists() and (new / "state.json").is_file():
+            # a crash came between the two renames: finish them, or removing the new one could leave none
+            new.replace(folder)
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         for name, tensors in zip(_FILES, (self.weights, self.state), strict=True):
@@ -77,17 +81,25 @@ class Checkpoint:
         Raises:
             RunError: it is missing or damaged.
         """
-        new, old = _beside(folder)
-        place = next((p for p in (folder, new, old) if (p / "state.json").is_file()), None)
-        if place is None:
+        places = [p for p in (folder, *_beside(folder)) if (p / "state.json").is_file()]
+        if not places:
             raise RunError(
                 "there is no checkpoint", str(folder), "train further, or choose another run or checkpoint"
             )
+        # beside a missing NAME, a crash left NAME.new or NAME.old, or both, of which one is whole
+        for place in places[:-1] if places[0] != folder else []:
+            with suppress(RunError):
+                return cls._read(place)
+        return cls._read(places[0] if places[0] == folder else places[-1])
+
+    @classmethod
+    def _read(cls, place: Path) -> "Checkpoint":
         info = read_json(place / "state.json")
+        hashes = info.get("sha256")
         tensors = []
         for name in _FILES:
             path = place / name
-            expected = info.get("sha256", {}).get(name)
+            expected = hashes.get(name) if isinstance(hashes, dict) else None
             found = sha256(path) if path.is_file() else "no file"
             if found != expected:
                 raise RunError(

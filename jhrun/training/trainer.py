@@ -20,7 +20,7 @@ from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
 from jhrun.training.validation import validate
 
-_SUMS = ("loss", "task_loss", "accuracy", "penalty", "residual")
+_SUMS = ("loss", "task_loss", "accuracy", "penalty", "residual", "penalised", "measured")
 
 
 class Interrupted(Exception):  # noqa: N818 - it is a signal, not an error
@@ -142,8 +142,9 @@ class Trainer:
         losses.mean().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         right = outputs.argmax(1) == batch.targets
-        none = torch.zeros_like(task_losses)
-        terms = (losses, task_losses, right, none if values is None else values, residuals)
+        none, one = torch.zeros_like(task_losses), torch.ones_like(task_losses)
+        counts = (none if values is None else one, none if residuals is None else one)
+        terms = (losses, task_losses, right, values, residuals, *counts)
         self.sums += torch.stack([(none if t is None else t).detach().double().sum() for t in terms])
         self.step += 1
 
@@ -158,15 +159,16 @@ class Trainer:
         """Go back to where a checkpoint was made."""
         self.model.load_state_dict(dict(checkpoint.weights))
         restore_optimizer(self.optimizer, checkpoint.state)
-        self.sums = checkpoint.state["sums"].to(self.sums.device)
+        self.sums = checkpoint.state["sums"].to(self.sums.device, copy=True)
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
 
     def running(self) -> dict[str, float]:
-        """Means over the epoch so far: loss, task_loss, accuracy, penalty, residual."""
-        seen = max(1, self._seen())
-        return dict(zip(_SUMS, (self.sums / seen).tolist(), strict=True))
+        """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
+        sums = dict(zip(_SUMS, self.sums.tolist(), strict=True))
+        counts = {"penalty": sums.pop("penalised"), "residual": sums.pop("measured")}
+        return {name: value / max(1, counts.get(name, self._seen())) for name, value in sums.items()}
 
     def _forward(self, batch: Batch, w: float) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Task losses, outputs, penalty values and relative residuals, each (B,)."""
@@ -222,8 +224,8 @@ class Trainer:
             loss=means["loss"],
             task_loss=means["task_loss"],
             accuracy=means["accuracy"],
-            penalty=means["penalty"] if penalised else None,
-            residual=means["residual"] if penalised else None,
+            penalty=means["penalty"] if self.sums[-2] > 0 else None,
+            residual=means["residual"] if self.sums[-1] > 0 else None,
             validation_loss=validated[0] if validated else None,
             validation_accuracy=validated[1] if validated else None,
             lr=self.lr(last),

@@ -15,10 +15,6 @@ SHAPE = (2, 3, 4)
 EPSILONS = st.floats(1e-4, 2.0)
 
 
-def bug(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 def linear(seed=0):
     torch.manual_seed(seed)
     return nn.Sequential(nn.Flatten(), nn.Linear(24, 2))
@@ -96,6 +92,7 @@ def test_the_result_is_in_the_ball_and_in_range(name, epsilon, seed):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_no_radius_changes_no_bit(name):
     model, (x, y) = linear(), images()
+    x[:, 1] = -0.0
     found = ATTACKS[name](0)(model, x, y, seed=0)
     assert torch.equal(found.view(torch.int32), x.view(torch.int32))
     assert found.data_ptr() != x.data_ptr()
@@ -192,7 +189,7 @@ def test_every_submodule_is_evaluated_and_gets_its_mode_back(name, whole):
     ATTACKS[name](0.1)(model, x, y, seed=0)
     assert modes(model) == before
     assert set(before) == {True, False}
-    assert seen == (set() if name == "wild" else {False})
+    assert seen == {False}
     assert torch.equal(model[0][0].running_mean, statistics)
     for handle in handles:
         handle.remove()
@@ -231,7 +228,6 @@ class Poison(nn.Module):
         return x * float("nan")
 
 
-@bug("sign(nan) is 0 in torch: a network whose every output is nan looks perfectly robust")
 @pytest.mark.parametrize("attack", [FGSM(0.1), PGD(0.1)])
 def test_a_network_that_gives_nan_is_a_numerical_error(attack):
     model, (x, y) = nn.Sequential(*linear(), Poison()), images()
@@ -254,9 +250,9 @@ def test_a_radius_that_is_none_is_refused(name, epsilon):
         {"steps": -3},
         {"relative_step": 0},
         {"relative_step": -0.1},
-        pytest.param({"steps": 2.5}, marks=bug("accepted, then a TypeError in range()")),
-        pytest.param({"relative_step": float("nan")}, marks=bug("accepted, then the network is blamed")),
-        pytest.param({"relative_step": float("inf")}, marks=bug("accepted, then the network is blamed")),
+        pytest.param({"steps": 2.5}),
+        pytest.param({"relative_step": float("nan")}),
+        pytest.param({"relative_step": float("inf")}),
     ],
     ids=str,
 )

@@ -17,11 +17,6 @@ from jhrun.models.blocks import (
     normalisation,
 )
 
-
-def bug(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 POINTS = [-3.0, -0.4, -0.01, 0.0, 0.2, 1.0, 2.6]
 
 FORMULAS = {
@@ -155,7 +150,6 @@ def test_scale_and_offset_of_a_filter_do_not_matter():
     torch.testing.assert_close(layer(x), before, rtol=1e-3, atol=1e-3)
 
 
-@bug("the unbiased variance of a single weight is 0/0")
 def test_a_filter_of_a_single_weight_is_finite():
     assert StandardisedConv2d(1, 2, 1)(torch.rand(1, 1, 3, 3)).isfinite().all()
 
