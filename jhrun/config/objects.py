@@ -1,5 +1,6 @@
 """The objects of a run, from plain configuration values."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -103,9 +104,14 @@ def attacks(config: Values, epsilon: Any, plugins: Sequence[str]) -> dict[str, A
 
 
 def apply_options(config: Values) -> None:
-    """The run's global settings of torch: TF32 and determinism."""
+    """The run's global settings of torch: threads, TF32 and determinism."""
+    if config["threads"] is not None:
+        torch.set_num_threads(config["threads"])
     torch.backends.cuda.matmul.allow_tf32 = config["tf32"]
     torch.backends.cudnn.allow_tf32 = config["tf32"]
+    if config["deterministic"]:
+        # cuBLAS is deterministic only with workspaces of a fixed size
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(config["deterministic"])
 
 

@@ -95,6 +95,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "seed": optional(whole(0)),
     "device": device_name,
     "evaluate": one_of(True, False),
+    "threads": optional(whole(1)),
     "tf32": one_of(True, False),
     "channels_last": one_of(True, False),
     "deterministic": one_of(True, False),

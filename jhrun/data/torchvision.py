@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +153,19 @@ def _load(
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> Dataset:
+    root = str(Path(root).expanduser().absolute())
     try:
         with _impatient():
             stored = [source(root, train=train, download=download) for train in (True, False)]
         train, test = (_part(part.data, part.targets) for part in stored)
-    except (OSError, RuntimeError, ValueError, AssertionError, TypeError, HTTPException) as error:
-        # torchvision asserts on files that are something else
+    except MemoryError:
+        raise
+    except Exception as error:
+        # on files that are something else, torchvision fails in every way there is
         fetch = f"torchvision.datasets.{source.__name__}({root!r}, download=True)"
         raise DataError(
             f"{source.__name__} is not there whole and could not be fetched ({error})",
-            f"folder {Path(root).absolute()}",
+            f"folder {root}",
             f'where there is a network, this fetches it: python -c "import torchvision; {fetch}"; '
             "or point dataset.root at a folder that has it",
         ) from error

@@ -95,15 +95,20 @@ class Checkpoint:
     @classmethod
     def _read(cls, place: Path) -> "Checkpoint":
         info = read_json(place / "state.json")
+        if info.get("schema_version") != SCHEMA:
+            found = info.get("schema_version")
+            raise RunError(
+                f"schema_version is {found} instead of {SCHEMA}", str(place), "use the jhrun that wrote it"
+            )
         hashes = info.get("sha256")
         tensors = []
         for name in _FILES:
             path = place / name
             expected = hashes.get(name) if isinstance(hashes, dict) else None
-            found = sha256(path) if path.is_file() else "no file"
-            if found != expected:
+            found = sha256(path) if path.is_file() else None
+            if found is None or found != expected:
                 raise RunError(
-                    f"SHA-256 is {found} instead of {expected}",
+                    f"SHA-256 is {found or 'that of no file'} instead of {expected}",
                     str(path),
                     "the checkpoint is damaged: use another",
                 )

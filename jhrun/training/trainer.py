@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -202,7 +203,10 @@ class Trainer:
         self, save: Callable[[str, Checkpoint], None], record: Callable[[EpochRecord], None]
     ) -> None:
         self._require_finite()
-        line = self._record(validate(self.model, self.dataset.validation, self.objective))
+        validated = validate(self.model, self.dataset.validation, self.objective)
+        if validated and not math.isfinite(validated[0]):
+            self._refuse("the validation loss")
+        line = self._record(validated)
         self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
         reached = line.validation_accuracy
         improved = reached is not None and (self.best is None or reached >= self.best)
@@ -244,8 +248,11 @@ class Trainer:
         if not bad and not all(bool(p.isfinite().all()) for p in self.model.parameters()):
             bad = ["weights"]
         if bad:
-            raise NumericalError(
-                f"{' and '.join(bad)} became infinite or not a number",
-                f"epoch {self.epoch + 1}, by step {self.step} of {self.steps}",
-                "lower optimizer.lr or regularizer.weight; the last checkpoint holds finite weights",
-            )
+            self._refuse(" and ".join(bad))
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise NumericalError(
+            f"{what} became infinite or not a number",
+            f"epoch {self.epoch + 1}, by step {self.step} of {self.steps}",
+            "lower optimizer.lr or regularizer.weight; the last checkpoint holds finite weights",
+        )

@@ -250,9 +250,9 @@ def test_a_radius_that_is_none_is_refused(name, epsilon):
         {"steps": -3},
         {"relative_step": 0},
         {"relative_step": -0.1},
-        pytest.param({"steps": 2.5}),
-        pytest.param({"relative_step": float("nan")}),
-        pytest.param({"relative_step": float("inf")}),
+        {"steps": 2.5},
+        {"relative_step": float("nan")},
+        {"relative_step": float("inf")},
     ],
     ids=str,
 )

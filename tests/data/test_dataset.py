@@ -169,8 +169,8 @@ def with_class(number):
         ({"crop": -1}, "crop=-1"),
         ({"train": with_class(3)}, "class number 3 among 3"),
         ({"test": with_class(7)}, "class number 7 among 3"),
-        pytest.param({"train": with_class(-1)}, "class number -1"),
-        pytest.param({"validation": with_class(3)}, "class number 3 among 3"),
+        ({"train": with_class(-1)}, "class number -1"),
+        ({"validation": with_class(3)}, "class number 3 among 3"),
     ],
 )
 def test_a_data_set_that_no_network_could_learn_is_refused(change, message):

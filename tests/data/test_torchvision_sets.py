@@ -206,6 +206,12 @@ def test_a_relative_folder_is_named_in_full(tmp_path, monkeypatch):
         mnist(root="data", download=False)
 
 
+def test_a_folder_below_home_is_named_in_full(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(DataError, match=f"folder {tmp_path}/data"):
+        mnist(root="~/data", download=False)
+
+
 @pytest.mark.parametrize("name", LOADERS)
 def test_no_network_is_a_data_error_within_seconds(tmp_path, no_network, name):
     begun = time.perf_counter()
@@ -225,7 +231,7 @@ def test_data_that_is_there_needs_no_network(tmp_path, no_network):
     [
         b"",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\ntoo short",
-        pytest.param(b"nonsense\r\n\r\n"),
+        b"nonsense\r\n\r\n",
     ],
 )
 def test_a_server_that_misbehaves_is_a_data_error(tmp_path, proxies, closed_port, reply):
@@ -275,12 +281,26 @@ def test_a_truncated_mnist_file_is_a_data_error(tmp_path, name, kept):
 
 @pytest.mark.parametrize(
     "content",
-    [bytes(1000), b"<!DOCTYPE html>" * 9, struct.pack(">2I", 0xB01, 8) + bytes(16)],
-    ids=["zeros", "a web page", "int16"],
+    [
+        bytes(1000),
+        b"<!DOCTYPE html>" * 9,
+        struct.pack(">2I", 0xB01, 8) + bytes(16),
+        pytest.param(struct.pack(">2I", 0xA01, 8) + bytes(16)),
+    ],
+    ids=["zeros", "a web page", "int16", "no type"],
 )
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
 def test_an_mnist_file_that_is_something_else_is_a_data_error(tmp_path, name, content):
     (write_mnist(tmp_path) / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        mnist(root=str(tmp_path), download=False)
+    check_message(caught.value, "MNIST", tmp_path)
+
+
+def test_damaged_files_of_an_old_torchvision_are_a_data_error(tmp_path):
+    (tmp_path / "MNIST" / "processed").mkdir(parents=True)
+    for name in ("training.pt", "test.pt"):
+        (tmp_path / "MNIST" / "processed" / name).write_bytes(b"junk")
     with pytest.raises(DataError) as caught:
         mnist(root=str(tmp_path), download=False)
     check_message(caught.value, "MNIST", tmp_path)

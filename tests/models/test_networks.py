@@ -14,7 +14,7 @@ SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
 SMALL = {
     "mlp": lambda **spec: MLP(widths=[16, 8], **spec),
     "cnn": lambda **spec: CNN(widths=[4, 8], hidden=16, **spec),
-    "resnet18": lambda **spec: resnet18(width=4, **spec),
+    "resnet18": lambda **spec: resnet18(width=8, **spec),
     "wrn28_10": lambda **spec: wrn28_10(width=2, factor=2, **spec),
 }
 

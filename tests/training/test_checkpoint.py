@@ -134,6 +134,13 @@ def test_any_flipped_bit_is_found(saved, name):
     assert value(Checkpoint.load(saved)) == 1
 
 
+def test_missing_files_are_found_though_the_state_calls_them_so(saved):
+    for name in TENSOR_FILES:
+        (saved / name).unlink()
+    write_json(saved / "state.json", {"sha256": dict.fromkeys(TENSOR_FILES, "no file")})
+    check_refused(saved, str(saved))
+
+
 @pytest.mark.parametrize("name", TENSOR_FILES)
 @pytest.mark.parametrize("kept", [0, 5, -1])
 def test_a_truncated_file_is_found(saved, name, kept):
@@ -159,8 +166,8 @@ def test_a_missing_file_is_found(saved, name):
         b"\xff\xfe",
         b"{}",
         b'{"sha256": {}}',
-        pytest.param(b'{"sha256": null}'),
-        pytest.param(b'{"sha256": []}'),
+        b'{"sha256": null}',
+        b'{"sha256": []}',
     ],
 )
 def test_a_garbled_state_is_found(saved, content):
@@ -289,14 +296,20 @@ def list_folders_in_order(monkeypatch, reverse):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("first", [True, False], ids=["first save", "replacing"])
-def test_a_crash_at_any_call_leaves_the_old_or_the_new_one_whole(tmp_path, first, reverse):
+@pytest.mark.parametrize(
+    "there",
+    [{}, {"": 1}, {"": 1, ".old": 0}, {".new": 1}, {".new": 1, ".old": 0}],
+    ids=["first save", "replacing", "after both renames", "before the only one", "between two"],
+)
+def test_a_crash_at_any_call_leaves_the_old_or_the_new_one_whole(tmp_path, monkeypatch, there, reverse):
+    # to be counted, but not to be waited for
+    monkeypatch.setattr(os, "fsync", lambda _: None)
     outcomes, number = [], 0
     while True:
         number += 1
         place = tmp_path / str(number) / "last"
-        if not first:
-            numbered(1).save(place)
+        for suffix, n in there.items():
+            write_beside(place, suffix, n)
         with pytest.MonkeyPatch.context() as patch:
             list_folders_in_order(patch, reverse)
             left = crash_at(patch, number)
@@ -313,7 +326,7 @@ def test_a_crash_at_any_call_leaves_the_old_or_the_new_one_whole(tmp_path, first
         assert value(Checkpoint.load(place)) == 3
         assert [p.name for p in place.parent.iterdir()] == ["last"]
         shutil.rmtree(place.parent)
-    before = None if first else 1
+    before = 1 if there else None
     turn = outcomes.index(2)
     assert turn > 3
     assert outcomes == [before] * turn + [2] * (len(outcomes) - turn)

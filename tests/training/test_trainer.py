@@ -278,7 +278,7 @@ class FirstRow:
         (4.0, 1.0, 0.25),
         (-4.0, 1.0, 0.25),
         (0.0, 0.0, 0.0),
-        pytest.param(4.0, None, None),
+        (4.0, None, None),
     ],
 )
 def test_the_residual_is_relative_to_its_value(value, residual, recorded):
