@@ -81,7 +81,7 @@ def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> No
             model,
             data,
             objects.objective(values, plugins),
-            objects.regularizer(values, plugins),
+            objects.regularizer(values, data, plugins),
             objects.optimizer(values, model.parameters(), plugins),
             schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
             TrainOptions(**values["train"], checkpoint_steps=values["checkpoint"]["steps"]),

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from jhrun.config.groups import CONF, choices, groups, nearest
 from jhrun.errors import ConfigError
 
-PATHS = ("run", "resume", "dataset.root", "hydra.run.dir", "hydra.sweep.dir")
+PATHS = ("run", "resume", "dataset.root", "regularizer.target", "hydra.run.dir", "hydra.sweep.dir")
 """Keys whose values are paths, which may hold any letter."""
 
 _WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)

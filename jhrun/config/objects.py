@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.config.door import build
+from jhrun.config.teacher import target
 from jhrun.config.values import radius
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError
@@ -66,10 +67,13 @@ def objective(config: Values, plugins: Sequence[str]) -> Objective:
     return loss
 
 
-def regularizer(config: Values, plugins: Sequence[str]) -> Regularizer:
+def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regularizer:
     """What is penalised, with its schedules."""
     chosen, epochs = config["regularizer"], config["train"]["epochs"]
-    penalties = [build("regularizer", node, plugins=plugins) for node in chosen["penalties"]]
+    penalties = []
+    for node in chosen["penalties"]:
+        made = {"target": target(node["target"], data, plugins)} if "target" in node else {}
+        penalties.append(build("regularizer", {**node, **made}, plugins=plugins))
     scheduled = {
         # iterations and the like may change by stage; each stage has a solver of its own
         key: schedule(value, epochs) if isinstance(value, Mapping) else None

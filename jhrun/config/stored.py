@@ -33,8 +33,19 @@ def plain(config: DictConfig) -> dict[str, Any]:
     root = values.get("dataset", {}).get("root")
     if root is not None:
         values["dataset"]["root"] = str(Path(str(root)).expanduser().absolute())
+    for node in values.get("regularizer", {}).get("penalties", []):
+        if "target" in node:
+            values["regularizer"]["target"] = node["target"] = _target(node["target"])
     check(values)
     return values  # type: ignore[no-any-return]
+
+
+def _target(value: Any) -> Any:
+    """A number as one, and a path as an absolute one."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(Path(str(value)).expanduser().absolute())
 
 
 def as_yaml(values: Any) -> str:

@@ -3,8 +3,24 @@
 Vectors are (B, n), always flat; row b belongs to matrix b of the batch.
 """
 
+from jhrun.linalg.exact import Exact
+from jhrun.linalg.golub_kahan import GolubKahan
+from jhrun.linalg.gradient_ascent import GradientAscent
+from jhrun.linalg.hutchinson import Hutchinson
 from jhrun.linalg.lanczos import Lanczos
 from jhrun.linalg.operator import DenseOperator, Operator
+from jhrun.linalg.power import Power
 from jhrun.linalg.solver import Direction, Solver
 
-__all__ = ["DenseOperator", "Direction", "Lanczos", "Operator", "Solver"]
+__all__ = [
+    "DenseOperator",
+    "Direction",
+    "Exact",
+    "GolubKahan",
+    "GradientAscent",
+    "Hutchinson",
+    "Lanczos",
+    "Operator",
+    "Power",
+    "Solver",
+]

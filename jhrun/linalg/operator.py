@@ -59,6 +59,23 @@ class Operator(ABC):
         """A Aᵀ, symmetric, m×m: its top eigenvector is A's top left singular vector."""
         return _Gram(self)
 
+    def row_sums(self) -> "Operator":
+        """D(A1): the diagonal matrix of the row sums, so that A − D(A1) is 0 exactly where A is diagonal.
+
+        Returns:
+            A square operator; symmetric, as every diagonal one.
+
+        Raises:
+            ValueError: A is not square.
+        """
+        if self.shape[1] != self.shape[2]:
+            raise ValueError(f"D(A1) needs a square matrix: A is {self.shape[1]}×{self.shape[2]}")
+        return _RowSums(self)
+
+    def leaves(self) -> list["Operator"]:
+        """The operators that this one is an expression of, each once."""
+        return [self]
+
     def __neg__(self) -> "Operator":
         """−A."""
         return _Combination([(-1.0, self)])
@@ -132,6 +149,9 @@ class _Transpose(Operator):
     def T(self) -> Operator:  # noqa: N802
         return self.inner
 
+    def leaves(self) -> list[Operator]:
+        return self.inner.leaves()
+
 
 class _Gram(Operator):
     def __init__(self, inner: Operator) -> None:
@@ -144,6 +164,35 @@ class _Gram(Operator):
 
     def rmv(self, u: Tensor) -> Tensor:
         return self.mv(u)
+
+    def leaves(self) -> list[Operator]:
+        return self.inner.leaves()
+
+
+class _RowSums(Operator):
+    """D(A1), whose one product with A is kept where it carries no graph."""
+
+    def __init__(self, inner: Operator) -> None:
+        super().__init__(inner.shape, symmetric=True, dtype=inner.dtype, device=inner.device)
+        self.inner = inner
+        self.kept: Tensor | None = None
+
+    def mv(self, v: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return self.diagonal() * v
+        if self.kept is None:
+            self.kept = self.diagonal()
+        return self.kept * v
+
+    def rmv(self, u: Tensor) -> Tensor:
+        return self.mv(u)
+
+    def diagonal(self) -> Tensor:
+        batch, n, _ = self.shape
+        return self.inner.mv(torch.ones(batch, n, dtype=self.dtype, device=self.device))
+
+    def leaves(self) -> list[Operator]:
+        return self.inner.leaves()
 
 
 class _Combination(Operator):
@@ -171,3 +220,7 @@ class _Combination(Operator):
             (c * term.rmv(u) for c, term in self.terms[1:]),
             self.terms[0][0] * self.terms[0][1].rmv(u),
         )
+
+    def leaves(self) -> list[Operator]:
+        # a dictionary keeps the order and drops what comes twice
+        return list({id(leaf): leaf for _, term in self.terms for leaf in term.leaves()}.values())

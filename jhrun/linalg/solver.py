@@ -9,18 +9,18 @@ from jhrun.linalg.operator import Operator
 
 
 class Direction(NamedTuple):
-    """The unit vectors v_b for which a solver found ‖vᵀA‖ to be largest, detached from any graph.
+    """The vectors v_b for which a solver found ‖vᵀA‖ to be largest, detached from any graph.
 
     Attributes:
-        vector: v, (B, m), of unit length.
-        value: (B,): vᵀAv, with its sign, for a symmetric operator; else ‖vᵀA‖².
+        vector: v, (B, m), of unit length, except a random probe's.
+        value: (B,): vᵀAv, with its sign, for a symmetric operator; else ‖vᵀA‖². None where no product was spent.
         residual: (B,): ‖Mv − θv‖ for the matrix M that was iterated on (A if symmetric, else AAᵀ) and
             θ = value: some eigenvalue of M lies within this distance of θ. None where nothing was iterated.
         products: how many products with A or Aᵀ were spent.
     """
 
     vector: Tensor
-    value: Tensor
+    value: Tensor | None
     residual: Tensor | None
     products: int
 
@@ -63,6 +63,24 @@ def unit_start(operator: Operator, start: Tensor | None, generator: torch.Genera
         usable = (scale > 0) & scale.isfinite()
         random = torch.where(usable, start / scale, random)
     return random / norm(random)[:, None]
+
+
+def assess(operator: Operator, v: Tensor) -> Direction:
+    """Value and residual of given unit vectors, for one product with a symmetric operator, else two.
+
+    Args:
+        operator: A.
+        v: (B, m), of unit length.
+
+    Returns:
+        v with θ = vᵀAv and ‖Av − θv‖ for a symmetric A; else with θ = ‖vᵀA‖² and ‖AAᵀv − θv‖.
+    """
+    row = operator.rmv(v)
+    if operator.symmetric:
+        value, image = (row * v).sum(1), row
+    else:
+        value, image = norm(row).square(), operator.mv(row)
+    return Direction(v, value, norm(image - value[:, None] * v), 1 if operator.symmetric else 2)
 
 
 def norm(v: Tensor) -> Tensor:

@@ -1,14 +1,54 @@
-"""The Hessian of the loss."""
+"""The Hessian of the loss, or of a scalar output."""
+
+from typing import Literal, get_args
 
 from torch import Tensor
 
 from jhrun.autodiff import HessianOperator
-from jhrun.penalties.penalty import Penalty
+from jhrun.penalties.penalty import Forward, Penalty
+
+Of = Literal["loss", "output"]
 
 
 class Hessian(Penalty):
-    """A = ∂²ℓ/∂x², D×D, symmetric: how fast the loss's gradient turns."""
+    """A = H, D×D, symmetric: how fast the gradient turns.
 
-    def operator(self, inputs: Tensor, outputs: Tensor, losses: Tensor) -> HessianOperator:  # noqa: ARG002
-        """H of the losses."""
-        return HessianOperator(losses, inputs)
+    H is ∂²ℓ/∂x² of the example's loss, or ∂²f/∂x² of a network with one output.
+    """
+
+    def __init__(self, of: Of = "loss") -> None:
+        """Choose the scalar.
+
+        Args:
+            of: ``loss`` or ``output``.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if of not in get_args(Of):
+            raise ValueError(f"of={of!r}: must be one of {', '.join(get_args(Of))}")
+        self.of = of
+
+    def operator(self, forward: Forward) -> HessianOperator:
+        """H of the losses or outputs."""
+        return HessianOperator(self.scalars(forward), forward.inputs)
+
+    def scalars(self, forward: Forward) -> Tensor:
+        """What is differentiated twice.
+
+        Args:
+            forward: of the network.
+
+        Returns:
+            (B,), with their graph.
+
+        Raises:
+            ValueError: the network has several outputs, and one was asked for.
+        """
+        if self.of == "loss":
+            return forward.losses
+        if forward.outputs[0].numel() != 1:
+            raise ValueError(
+                f"of=output needs a network with one output: this one has {forward.outputs[0].numel()}"
+            )
+        return forward.outputs.flatten()

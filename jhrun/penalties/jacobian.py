@@ -1,14 +1,12 @@
 """The Jacobian of the outputs."""
 
-from torch import Tensor
-
 from jhrun.autodiff import JacobianOperator
-from jhrun.penalties.penalty import Penalty
+from jhrun.penalties.penalty import Forward, Penalty
 
 
 class Jacobian(Penalty):
-    """A = ∂f(x)/∂x, C×D: how far the logits move for a step in pixel space."""
+    """A = J = ∂f(x)/∂x, C×D: how far the logits move for a step in pixel space."""
 
-    def operator(self, inputs: Tensor, outputs: Tensor, losses: Tensor) -> JacobianOperator:  # noqa: ARG002
+    def operator(self, forward: Forward) -> JacobianOperator:
         """J of the outputs."""
-        return JacobianOperator(outputs, inputs)
+        return JacobianOperator(forward.outputs, forward.inputs)

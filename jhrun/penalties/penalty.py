@@ -6,10 +6,27 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from jhrun.autodiff import HessianOperator, JacobianOperator
-from jhrun.linalg import Direction, Solver
+from jhrun.linalg import Direction, Operator, Solver
 from jhrun.objectives import Objective
 from jhrun.records import Batch
+
+
+class Forward(NamedTuple):
+    """A forward pass with its graph, from which a matrix is made.
+
+    Attributes:
+        inputs: x, (B, …), a leaf that requires a gradient.
+        outputs: f(x), (B, C).
+        losses: of the task, (B,).
+        targets: what the losses compare the outputs with.
+        objective: the task's loss itself.
+    """
+
+    inputs: Tensor
+    outputs: Tensor
+    losses: Tensor
+    targets: Tensor
+    objective: Objective
 
 
 class PenaltyOutput(NamedTuple):
@@ -20,7 +37,7 @@ class PenaltyOutput(NamedTuple):
         losses: of the task, (B,), with their graph.
         values: ‖vᵀA‖², (B,), differentiable in the network's parameters, v being constant.
         direction: v and what is known of it.
-        passes: forward and reverse passes over the network that were made, that of ``loss.backward()`` excluded.
+        passes: forward and reverse passes over networks that were made, that of ``loss.backward()`` excluded.
     """
 
     outputs: Tensor
@@ -33,22 +50,13 @@ class PenaltyOutput(NamedTuple):
 class Penalty(ABC):
     """‖vᵀA‖² for one matrix A for each example, v being found by any solver.
 
-    v is held constant: where σ_max is simple, ∂σ²_max/∂θ = ∂‖vᵀA‖²/∂θ (Danskin). The square, since the root has an
-    infinite gradient at 0.
+    v is held constant: where σ_max is simple, ∂σ²_max/∂θ = ∂‖vᵀA‖²/∂θ (Danskin). The square, since the root has
+    an infinite gradient at 0.
     """
 
     @abstractmethod
-    def operator(self, inputs: Tensor, outputs: Tensor, losses: Tensor) -> JacobianOperator | HessianOperator:
-        """A, from the graph of a forward pass.
-
-        Args:
-            inputs: x, (B, …), a leaf that requires a gradient.
-            outputs: f(x), (B, C).
-            losses: (B,).
-
-        Returns:
-            A batch of B matrices.
-        """
+    def operator(self, forward: Forward) -> Operator:
+        """A, from the graph of a forward pass: a batch of B matrices."""
 
     def __call__(
         self,
@@ -73,7 +81,8 @@ class Penalty(ABC):
         inputs = batch.inputs.detach().requires_grad_()
         outputs = model(inputs)
         losses = objective(outputs, batch.targets)
-        operator = self.operator(inputs, outputs, losses)
+        operator = self.operator(Forward(inputs, outputs, losses, batch.targets, objective))
         direction = solver(operator, generator=generator)
         values = operator.rmv(direction.vector).square().sum(1)
-        return PenaltyOutput(outputs, losses, values, direction, 1 + operator.passes)
+        passes = 1 + sum(getattr(leaf, "passes", 0) for leaf in operator.leaves())
+        return PenaltyOutput(outputs, losses, values, direction, passes)

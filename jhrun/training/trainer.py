@@ -184,7 +184,7 @@ class Trainer:
         values = torch.stack([result.values for result in results]).mean(0)
         relative: list[Tensor] = []
         for _, _, _, direction, _ in results:
-            if direction.residual is not None:
+            if direction.residual is not None and direction.value is not None:
                 scale = direction.value.abs()
                 relative.append(torch.where(scale > 0, direction.residual / scale, 0))
         residual = torch.stack(relative).mean(0) if relative else None

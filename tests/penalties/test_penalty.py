@@ -71,7 +71,7 @@ class Fixed:
     def __init__(self, vector):
         self.vector = vector
 
-    def __call__(self, operator, start=None, generator=None):  # noqa: ARG002
+    def __call__(self, operator, start=None, generator=None):
         return Direction(self.vector, operator.rmv(self.vector).norm(dim=1), None, 1)
 
 

@@ -1,0 +1,79 @@
+"""No iteration: the small side formed and decomposed."""
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.operator import Operator
+from jhrun.linalg.solver import Direction, norm, whole_number
+
+
+class Exact:
+    """The top direction itself, up to rounding, for min(m, n) products.
+
+    A symmetric A is written out and decomposed; else the smaller of AAᵀ and AᵀA is, and in the second case
+    v = Aw/‖Aw‖ for its top eigenvector w. A C×D Jacobian costs C products.
+
+    Example:
+        >>> from jhrun.linalg import DenseOperator
+        >>> A = DenseOperator(torch.tensor([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]]))
+        >>> found = Exact()(A)
+        >>> round(found.value.item(), 4), found.products
+        (16.0, 2)
+    """
+
+    def __init__(self, limit: int = 512) -> None:
+        """Set the largest small side that is formed, a guard against a mistyped solver."""
+        whole_number("limit", limit)
+        self.limit = int(limit)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        operator: Operator,
+        start: Tensor | None = None,  # noqa: ARG002 - nothing is iterated
+        generator: torch.Generator | None = None,  # noqa: ARG002
+    ) -> Direction:
+        """Decompose every matrix of the batch.
+
+        Args:
+            operator: any whose smaller side is at most ``limit``.
+            start: not used.
+            generator: not used.
+
+        Returns:
+            The direction with the residual that rounding leaves.
+
+        Raises:
+            ValueError: the smaller side is above the limit.
+        """
+        _, m, n = operator.shape
+        if min(m, n) > self.limit:
+            raise ValueError(
+                f"exact would form matrices of {m}×{n}, whose smaller side is above limit={self.limit}: "
+                "use lanczos, or raise the limit"
+            )
+        a = operator.dense()
+        # the decomposition squares: at unit scale it can neither vanish nor overflow
+        scale = a.abs().amax((1, 2))
+        scale = torch.where(scale > 0, scale, 1)
+        unit = a / scale[:, None, None]
+        if operator.symmetric:
+            values, vectors = torch.linalg.eigh(unit)
+            top = values.abs().argmax(1)
+            v = vectors.gather(2, top[:, None, None].expand(-1, m, 1))[:, :, 0]
+            image = _product(unit, v)
+        elif m <= n:
+            v = torch.linalg.eigh(unit @ unit.mT)[1][:, :, -1]
+            image = _product(unit, _product(unit.mT, v))
+        else:
+            v = _product(unit, torch.linalg.eigh(unit.mT @ unit)[1][:, :, -1])
+            length = norm(v)[:, None]
+            v = torch.where(length > 0, v / length, torch.eye(m, dtype=v.dtype, device=v.device)[0])
+            image = _product(unit, _product(unit.mT, v))
+        value = (image * v).sum(1)
+        power = scale if operator.symmetric else scale.square()
+        return Direction(v, power * value, power * norm(image - value[:, None] * v), min(m, n))
+
+
+def _product(matrix: Tensor, vector: Tensor) -> Tensor:
+    return (matrix @ vector[:, :, None])[:, :, 0]

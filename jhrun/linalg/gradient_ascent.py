@@ -1,0 +1,60 @@
+"""Gradient ascent on ‖vᵀA‖ over the sphere (arXiv 2009.06571)."""
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.operator import Operator
+from jhrun.linalg.solver import Direction, assess, norm, unit_start, whole_number
+
+
+class GradientAscent:
+    """v ← (v + α∇‖vᵀA‖)/‖·‖, n times, with ∇‖vᵀA‖ = AAᵀv/‖vᵀA‖: the power method on AAᵀ, damped.
+
+    Each step multiplies by I + (α/‖vᵀA‖)·AAᵀ, that is the top component by 1 + ασ: where ασ is small, as it
+    becomes under a penalty, it is slow, and where it is large it is the power method.
+
+    Example:
+        >>> from jhrun.linalg import DenseOperator
+        >>> A = DenseOperator(torch.tensor([[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+        >>> round(GradientAscent(iterations=20)(A, start=torch.ones(1, 2)).value.item(), 4)
+        9.0
+    """
+
+    def __init__(self, iterations: int, step: float = 1.0) -> None:
+        """Set iterations and step.
+
+        Args:
+            iterations: n, at least 1.
+            step: α, above 0.
+
+        Raises:
+            ValueError: an argument outside its range.
+        """
+        whole_number("iterations", iterations)
+        if not 0 < step < float("inf"):
+            raise ValueError(f"step={step}: must be a number above 0")
+        self.iterations, self.step = int(iterations), float(step)
+
+    @torch.no_grad()
+    def __call__(
+        self, operator: Operator, start: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Direction:
+        """Find a direction for every matrix of the batch.
+
+        Args:
+            operator: any; AAᵀ is iterated on, also where A is symmetric.
+            start: (B, m); random without it, and where a row is zero.
+            generator: of the random start.
+
+        Returns:
+            The last iterate, with the value and the residual that it has on A if A is symmetric, else on AAᵀ.
+        """
+        v = unit_start(operator, start, generator)
+        for _ in range(self.iterations):
+            row = operator.rmv(v)
+            length = norm(row)[:, None]
+            # where vᵀA = 0 there is no gradient to follow
+            v = v + torch.where(length > 0, self.step * operator.mv(row) / length, 0)
+            v = v / norm(v)[:, None]
+        found = assess(operator, v)
+        return found._replace(products=found.products + 2 * self.iterations)

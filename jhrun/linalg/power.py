@@ -1,0 +1,51 @@
+"""The power method for a batch of matrices.
+
+Source: R. von Mises and H. Pollaczek-Geiringer (1929); for Jacobian penalties, arXiv 2206.13581.
+"""
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.operator import Operator
+from jhrun.linalg.solver import Direction, assess, norm, unit_start, whole_number
+
+
+class Power:
+    """v ← Mv/‖Mv‖, n times, with M = A if it is symmetric, else AAᵀ.
+
+    On a symmetric A whose largest eigenvalues are ±λ it does not settle: the residual says so.
+
+    Example:
+        >>> from jhrun.linalg import DenseOperator
+        >>> M = DenseOperator(torch.diag(torch.tensor([1.0, -5.0, 3.0])), symmetric=True)
+        >>> round(Power(iterations=20)(M, start=torch.ones(1, 3)).value.item(), 4)
+        -5.0
+    """
+
+    def __init__(self, iterations: int) -> None:
+        """Set the number of iterations, at least 1."""
+        whole_number("iterations", iterations)
+        self.iterations = int(iterations)
+
+    @torch.no_grad()
+    def __call__(
+        self, operator: Operator, start: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Direction:
+        """Find a direction for every matrix of the batch.
+
+        Args:
+            operator: any.
+            start: (B, m); random without it, and where a row is zero.
+            generator: of the random start.
+
+        Returns:
+            The last iterate with its Rayleigh quotient, which costs one product with M more.
+        """
+        iterated = operator if operator.symmetric else operator.gram()
+        v = unit_start(iterated, start, generator)
+        for _ in range(self.iterations):
+            w = iterated.mv(v)
+            length = norm(w)[:, None]
+            v = torch.where(length > 0, w / length, v)
+        found = assess(operator, v)
+        return found._replace(products=found.products + self.iterations * (1 if operator.symmetric else 2))
