@@ -42,6 +42,11 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def warnings(self) -> Path:
+        """What the preflight warned of, a list of sentences."""
+        return self.path / "warnings.json"
+
+    @property
     def metrics(self) -> Path:
         """One ``EpochRecord`` a line."""
         return self.path / "metrics.jsonl"

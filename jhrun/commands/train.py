@@ -21,7 +21,8 @@ from jhrun.commands.session import claim, log, logged, say, status_kept
 from jhrun.config import objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.errors import ConfigError, RunError
-from jhrun.folder import RunFolder, write_aside
+from jhrun.folder import RunFolder, write_aside, write_json
+from jhrun.penalties import preflight
 from jhrun.records import EpochRecord
 from jhrun.reporting import headline, write_report
 from jhrun.reporting.summary import read_epochs
@@ -91,6 +92,8 @@ def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> No
         raise ConfigError(str(error), "train", "change it on the command line") from error
     if values["resume"] is not None:
         _restore(folder, trainer)
+    else:
+        _preflight(folder, trainer)
     trained = trainer.epoch < trainer.options.epochs
     _train(folder, trainer)
     if values["evaluate"] and (trained or not folder.evaluations()):
@@ -104,6 +107,21 @@ def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> No
             epoch=trainer.epoch,
             seed=values["seed"],
         )
+
+
+def _preflight(folder: RunFolder, trainer: Trainer) -> None:
+    """Two training examples through the penalties; what is wrong with them ends the run, what is odd is said."""
+    regularizer = trainer.regularizer
+    if not regularizer.penalties:
+        return
+    batch = next(trainer.dataset.train[:2].batches(2))
+    try:
+        warnings = preflight(trainer.model, trainer.objective, regularizer.penalties, regularizer.solver(0), batch)
+    except ValueError as error:
+        raise ConfigError(str(error), "preflight of the penalty", "change model, regularizer or solver") from error
+    for warning in warnings:
+        say(f"warning: {warning}")
+    write_json(folder.warnings, {"warnings": warnings})
 
 
 def _train(folder: RunFolder, trainer: Trainer) -> None:

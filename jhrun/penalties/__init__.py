@@ -4,6 +4,7 @@ from jhrun.penalties.diagonality import HessianDiagonality, JacobianDiagonality
 from jhrun.penalties.hessian import Hessian
 from jhrun.penalties.jacobian import Jacobian
 from jhrun.penalties.penalty import Forward, Penalty, PenaltyOutput
+from jhrun.penalties.preflight import preflight
 from jhrun.penalties.symmetry import JacobianSymmetry
 from jhrun.penalties.target import Constant, HessianTarget, JacobianTarget, Target, Teacher
 
@@ -21,4 +22,5 @@ __all__ = [
     "PenaltyOutput",
     "Target",
     "Teacher",
+    "preflight",
 ]

@@ -37,6 +37,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "attacks": attacks,
         "worst_case": newest.get("worst_case"),
         "epochs": epochs,
+        "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,
     }
 

@@ -303,3 +303,30 @@ def test_a_package_of_ones_own_needs_to_be_named_in_the_call(tmp_path, monkeypat
 def test_training_on_a_gpu(tiny, regularizer):
     run = tiny("device=cuda", f"regularizer={regularizer}", "model=cnn", "~model.widths", "channels_last=true")
     assert read(run / "report.json")["clean"]["accuracy"] > 0.3
+
+
+def test_a_network_that_the_penalty_cannot_use_is_refused_before_training(jhrun):
+    code, _, err = jhrun("train", "model=cnn", "model.normalisation=batch", "hydra.run.dir=run")
+    assert code == 2
+    assert "BatchNorm2d" in err
+    assert err.count("\n") == 1
+    assert not Path("run/metrics.jsonl").exists()
+    assert jhrun("train", *TINY, "regularizer=hessian", "solver=exact", "solver.limit=63")[0] == 2
+
+
+def test_a_warning_is_said_and_repeated_in_the_report(tiny):
+    run = tiny("regularizer=hessian", "model.activation=relu")
+    (warning,) = read(run / "report.json")["warnings"]
+    assert "Gauss-Newton" in warning
+    assert "Gauss-Newton" in (run / "report.html").read_text()
+    assert "Gauss-Newton" in (run / "report.md").read_text()
+    assert "warning: " in (run / "run.log").read_text()
+
+
+def test_a_teachers_derivatives_can_be_the_target(tiny, jhrun):
+    tiny("evaluate=false", folder="the teacher")
+    student = tiny("regularizer=jacobian_target", "regularizer.target=the teacher", "seed=1", folder="student")
+    assert read(student / "report.json")["epochs"][-1]["penalty"] > 0
+    code, _, err = jhrun("train", *TINY, "regularizer=hessian_target", "regularizer.target=nobody")
+    assert code == 4
+    assert "nobody" in err
