@@ -67,7 +67,7 @@ class RunFolder:
     def evaluations(self) -> list[Path]:
         """Folders of finished evaluations, the newest last."""
         found = self.path.glob("eval/*/results.json")
-        return [p.parent for p in sorted(found, key=lambda p: (p.stat().st_mtime_ns, p))]
+        return [p.parent for p in sorted(found, key=lambda p: (str(read_json(p).get("date")), p))]
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":

@@ -5,7 +5,7 @@ prepare_environment() {
     stamp="$ROOT/.venv/.installed${extra:+-$extra}"
     wanted="$ROOT $(cksum <"$ROOT/pyproject.toml")"
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return 0
-    if [ ! -x "$ROOT/.venv/bin/python" ]; then
+    if ! "$ROOT/.venv/bin/python" -m pip --version >/dev/null 2>&1; then
         for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
             if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
                 python="$candidate"
@@ -17,7 +17,10 @@ prepare_environment() {
             return 2
         fi
         echo "Making the virtual environment $ROOT/.venv with $("$python" --version) …" >&2
-        "$python" -m venv "$ROOT/.venv" || return
+        "$python" -m venv --clear "$ROOT/.venv" || {
+            echo "error: Python could not make $ROOT/.venv; on Debian, apt-get install python3-venv mends this" >&2
+            return 6
+        }
     fi
     echo "Installing jhrun${extra:+ and its development tools} into .venv (PyTorch is large: some minutes, once) …" >&2
     "$ROOT/.venv/bin/python" -m pip install --quiet --disable-pip-version-check \

@@ -108,8 +108,13 @@ def test_all_values_out_of_range_are_named_at_once(capsys, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("regularizer.weight=1.5", "it must lie in [0, 1]"),
-        ("regularizer.weight={0: 0.1, 3: -0.1}", "at epoch 3"),
+        ("regularizer.weight=1.5", "must lie in [0, 1]"),
+        ("regularizer.weight={0: 0.1, 3: -0.1}", "-0.1 must lie in [0, 1]"),
+        ("regularizer.weight={interpolate: {0: 0, 2.5: 1.5}}", "1.5 must lie in [0, 1]"),
+        ("train=5", "train=5: must hold keys of its own"),
+        ("plugins=os", "must be a list of packages"),
+        ("epsilon=null", "epsilon=…"),
+        ("seed=null", "seed=…"),
         ("solver.iterations={0: 2, 5: 2.5}", "whole number"),
         ("optimizer.lr=nan", "finite number"),
         ("optimizer.lr={cosine: {start: 1, warmup: 99}}", "warmup"),

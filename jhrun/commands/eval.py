@@ -9,7 +9,7 @@ from torch import nn
 from tqdm import tqdm
 
 from jhrun.attacks import Attack
-from jhrun.commands.session import device_text, logged, now, say
+from jhrun.commands.session import device_text, logged, now, resources_named, say, tell
 from jhrun.config import objects, stored
 from jhrun.config.groups import nearest
 from jhrun.data import Dataset
@@ -31,6 +31,9 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
 
     Returns:
         The run's folder.
+
+    Raises:
+        RunError: the run cannot be used.
     """
     call = stored.plain(config)
     folder = RunFolder.existing(str(call["run"]))
@@ -40,11 +43,14 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         values["dataset"]["root"] = call["dataset"]["root"]
     seed = values["seed"] if call["seed"] is None else call["seed"]
     epsilon = values["epsilon"] if call["epsilon"] is None else call["epsilon"]
-    with logged(folder):
+    with logged(folder), resources_named(folder):
         objects.apply_options(values)
         attacks = objects.attacks(call, epsilon, plugins)
         name = free_name(folder, call["name"], attacks)
         checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
+        epoch = checkpoint.info.get("epoch")
+        if not isinstance(epoch, int):
+            raise RunError("the checkpoint's state.json has no epoch", str(folder.path), "use another checkpoint")
         data = objects.dataset(values, plugins).to(device)
         model = objects.model(values, data.spec, plugins)
         load_weights(model, checkpoint, folder)
@@ -55,12 +61,12 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
             attacks,
             name=name,
             checkpoint=call["checkpoint"],
-            epoch=checkpoint.info["epoch"],
+            epoch=epoch,
             seed=seed,
         )
         report = write_report(folder, values)
         say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
-    print(folder.path)
+    tell(str(folder.path))
     return folder.path
 
 
@@ -126,7 +132,8 @@ def free_name(folder: RunFolder, wanted: str | None, attacks: Mapping[str, Any])
         RunError: the wanted name is taken, or is no name of a folder.
     """
     if wanted is not None:
-        if Path(wanted).name != str(wanted) or str(wanted).startswith("."):
+        wanted = str(wanted)
+        if Path(wanted).name != wanted or wanted.startswith("."):
             raise RunError(f"name={wanted} is not a folder's name", "eval", "use letters, digits, dots and dashes")
         if folder.evaluation(wanted).exists():
             raise RunError(f"the run has an evaluation '{wanted}'", str(folder.path), "choose another: name=NAME")
@@ -159,5 +166,7 @@ def _checkpoint(folder: RunFolder, name: str) -> Path:
     there = sorted(p.parent.name for p in folder.path.glob("checkpoints/*/state.json"))
     if name not in there and not any(t.startswith(f"{name}.") for t in there):
         remedy = nearest(name, there) if there else "train it further: jhrun train resume=…"
+        if name == "best" and there:
+            remedy = "best is chosen by validation accuracy, so it needs dataset.validation above 0; use last"
         raise RunError(f"there is no checkpoint '{name}'", str(folder.path), remedy)
     return folder.checkpoint(name)

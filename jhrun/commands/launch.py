@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.config.compose import explain, prepare, register_resolvers
 from jhrun.config.groups import CONF
-from jhrun.errors import JhrunError
+from jhrun.errors import JhrunError, RunError
 from jhrun.training import Interrupted
 
 
@@ -33,20 +33,25 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
 
     Raises:
         ConfigError: the configuration cannot be composed.
+        RunError: Hydra cannot make the run's folder.
+        OSError: any other one, as it was.
     """
     work = import_module(f"jhrun.commands.{command}").run
     multirun = "--multirun" in flags
     codes: list[int] = []
+    begun: list[str] = []
 
     def job(config: DictConfig) -> None:
         output = Path(HydraConfig.get().runtime.output_dir)
+        typed = list(HydraConfig.get().overrides.task)
+        begun.append(" ".join(typed))
         try:
-            work(config, list(HydraConfig.get().overrides.task), output)
+            work(config, typed, output)
             codes.append(0)
         except Interrupted:
             raise KeyboardInterrupt from None
         except JhrunError as error:
-            codes.append(report_error(error))
+            codes.append(report_error(error, f"job {len(begun) - 1} ({begun[-1]}): " if multirun else ""))
         finally:
             _drop_empty(output)
 
@@ -59,19 +64,25 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         except (HydraException, OmegaConfBaseException) as error:
             refusal = explain(command, prepared, error)
             raise refusal from error
+        except OSError as error:
+            if begun:
+                raise
+            what = f"the run's folder cannot be made ({error.strerror})"
+            raise RunError(what, str(error.filename), "choose another hydra.run.dir") from error
     return next((code for code in codes if code), 0)
 
 
-def report_error(error: JhrunError) -> int:
+def report_error(error: JhrunError, job: str) -> int:
     """Print a failure as its one line.
 
     Args:
         error: what went wrong.
+        job: of a sweep, to begin the line with.
 
     Returns:
         Its exit code.
     """
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    print(f"error: {job}{error}", file=sys.stderr, flush=True)
     return error.exit_code
 
 

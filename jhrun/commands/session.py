@@ -1,5 +1,6 @@
 """A run's folder while a command works in it: claimed once, its status kept, everything said kept in its log."""
 
+import errno
 import json
 import logging
 import os
@@ -8,7 +9,7 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 import jhrun
 from jhrun.config.stored import as_yaml
-from jhrun.errors import BUG, INTERRUPTED, JhrunError, RunError
+from jhrun.errors import BUG, INTERRUPTED, JhrunError, ResourceError, RunError
 from jhrun.folder import RunFolder, read_json, write_aside, write_json
 from jhrun.training import Interrupted
 
@@ -62,8 +63,20 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
 
 
 @contextmanager
-def status_kept(folder: RunFolder) -> Iterator[None]:
-    """``status.json`` says how the run stands, during the work and after its end, whatever the end is."""
+def status_kept(folder: RunFolder) -> Iterator[Callable[[], None]]:
+    """``status.json`` says how the run stands, during the work and after its end, whatever the end is.
+
+    Args:
+        folder: of the run.
+
+    Yields:
+        A function that writes that the run is finished, for what is made of the status at the very end.
+
+    Raises:
+        Interrupted: as the work did; and so for every other exception.
+        KeyboardInterrupt: likewise.
+        JhrunError: likewise.
+    """
     record: dict[str, Any] = {
         "state": "running",
         "exit_code": None,
@@ -78,8 +91,14 @@ def status_kept(folder: RunFolder) -> Iterator[None]:
         record["started"] = before.get("started") or record["started"]
     write_json(folder.status, record)
     state, code, error = "failed", BUG, None
+
+    def write(state: str, code: int, error: str | None) -> None:
+        if record["state"] != state:
+            record.update(state=state, exit_code=code, error=error, ended=now())
+            write_json(folder.status, record)
+
     try:
-        yield
+        yield lambda: write("finished", 0, None)
         state, code = "finished", 0
     except (Interrupted, KeyboardInterrupt):
         state, code = "interrupted", INTERRUPTED
@@ -91,8 +110,7 @@ def status_kept(folder: RunFolder) -> Iterator[None]:
         error = f"{type(failure).__name__}: {failure}"
         raise
     finally:
-        ended = {"state": state, "exit_code": code, "error": error, "ended": now()}
-        write_json(folder.status, record | ended)
+        write(state, code, error)
 
 
 @contextmanager
@@ -116,10 +134,49 @@ def logged(folder: RunFolder) -> Iterator[None]:
         handler.close()
 
 
+@contextmanager
+def resources_named(folder: RunFolder) -> Iterator[None]:
+    """Memory or space that runs out is told as such.
+
+    Args:
+        folder: of the run.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ResourceError: it ran out.
+        OSError: any other one, as it was.
+    """
+    again = f"then go on with resume={folder.path}"
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        remedy = f"lower train.batch_size or solver.iterations in a new run, or free some, {again}"
+        raise ResourceError(
+            f"memory ran out ({str(error).splitlines()[0] if str(error) else 'CPU'})", "", remedy
+        ) from error
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        raise ResourceError(
+            str(error.strerror), str(error.filename or folder.path), f"make space, {again}"
+        ) from error
+
+
 def say(text: str) -> None:
-    """Tell the user, above a progress line if there is one, and the log."""
-    tqdm.write(text, file=sys.stdout)
+    """Tell the user, and the log."""
+    tell(text)
     log.info("%s", text)
+
+
+def tell(text: str) -> None:
+    """Print above a progress line, if there is one; a reader who has gone away does not end the run."""
+    try:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def environment(device: torch.device, command: str) -> dict[str, Any]:
@@ -151,7 +208,7 @@ def device_text(device: torch.device) -> str:
 
 def now() -> str:
     """The time, ISO 8601 with its zone."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _commit() -> str | None:

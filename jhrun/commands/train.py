@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,30 +16,17 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from jhrun.attacks import Attack
 from jhrun.commands.eval import free_name, run_evaluation
-from jhrun.commands.session import claim, log, logged, say, status_kept
+from jhrun.commands.resume import restore, resumed_values
+from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
 from jhrun.config import objects, stored
-from jhrun.config.compose import typed_keys
-from jhrun.errors import ConfigError, RunError
-from jhrun.folder import RunFolder, write_aside, write_json
+from jhrun.errors import ConfigError
+from jhrun.folder import RunFolder, write_json
 from jhrun.penalties import preflight
 from jhrun.records import EpochRecord
 from jhrun.reporting import headline, write_report
-from jhrun.reporting.summary import read_epochs
-from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
-
-MAY_CHANGE = (
-    "train.epochs",
-    "evaluate",
-    "device",
-    "epsilon",
-    "attack",
-    "checkpoint",
-    "plugins",
-    "resume",
-    "hydra",
-)
-"""Keys that a resumed run may be given anew."""
+from jhrun.training import Interrupted, Trainer, TrainOptions, schedule
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
@@ -53,32 +40,61 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     Returns:
         The run's folder.
     """
-    values = stored.plain(config)
-    device = objects.device(values["device"])
-    if values["resume"] is None:
+    call = stored.plain(config)
+    resume = call["resume"]
+    if resume is None:
+        values, device = call, objects.device(call["device"])
         folder = claim(output, values, overrides, device)
     else:
-        folder = RunFolder.existing(str(values["resume"]))
-        values = _resumed(folder, values, overrides)
-    with logged(folder), status_kept(folder):
-        say(f"{'resuming' if values['resume'] else 'training'} in {folder.path} on {device}")
-        _work(folder, values, device)
-    report = write_report(folder, values)
-    say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
-    print(folder.path)
+        folder = RunFolder.existing(str(resume))
+        values = resumed_values(folder, call, overrides)
+        device = objects.device(values["device"])
+    with logged(folder), resources_named(folder), ExitStack() as stack:
+        finish = stack.enter_context(status_kept(folder)) if resume is None else None
+        say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
+        attacks = objects.attacks(values, values["epsilon"], call["plugins"]) if values["evaluate"] else {}
+        trainer = _trainer(values, device, call["plugins"])
+        if finish is None:
+            # until here nothing of the run was changed
+            restore(folder, trainer, values)
+            finish = stack.enter_context(status_kept(folder))
+        else:
+            _preflight(folder, trainer)
+        stack.enter_context(resources_named(folder))
+        _work(folder, trainer, values, attacks)
+        finish()
+        report = write_report(folder, values)
+        say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
+        tell(str(folder.path))
     return folder.path
 
 
-def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> None:
-    plugins = values["plugins"]
+def _work(folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack]) -> None:
+    """Train and attack."""
+    unfinished = trainer.epoch < trainer.options.epochs
+    _train(folder, trainer)
+    if values["evaluate"] and (unfinished or not folder.evaluations()):
+        run_evaluation(
+            folder,
+            trainer.model,
+            trainer.dataset,
+            attacks,
+            name=free_name(folder, None, attacks),
+            checkpoint="last",
+            epoch=trainer.epoch,
+            seed=values["seed"],
+        )
+
+
+def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:
+    """Everything that a run trains with, on its device, at the beginning of the first epoch."""
     objects.apply_options(values)
-    attacks = objects.attacks(values, values["epsilon"], plugins) if values["evaluate"] else {}
     data = objects.dataset(values, plugins).to(device)
     model = objects.model(values, data.spec, plugins).to(device)
     if values["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
     try:
-        trainer = Trainer(
+        return Trainer(
             model,
             data,
             objects.objective(values, plugins),
@@ -90,23 +106,6 @@ def _work(folder: RunFolder, values: dict[str, Any], device: torch.device) -> No
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error), "train", "change it on the command line") from error
-    if values["resume"] is not None:
-        _restore(folder, trainer)
-    else:
-        _preflight(folder, trainer)
-    trained = trainer.epoch < trainer.options.epochs
-    _train(folder, trainer)
-    if values["evaluate"] and (trained or not folder.evaluations()):
-        run_evaluation(
-            folder,
-            model,
-            data,
-            attacks,
-            name=free_name(folder, None, attacks),
-            checkpoint="last",
-            epoch=trainer.epoch,
-            seed=values["seed"],
-        )
 
 
 def _preflight(folder: RunFolder, trainer: Trainer) -> None:
@@ -136,7 +135,7 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
         text = _epoch_line(line, trainer.options.epochs)
         log.info("%s", text)
         if bar.disable:
-            print(text, flush=True)
+            tell(text)
 
     def progress(trainer: Trainer) -> None:
         nonlocal shown
@@ -167,56 +166,6 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
             again = shlex.quote(f"resume={folder.path}")
             say(f"interrupted; everything is saved, and this goes on: jhrun train {again}")
             raise
-
-
-def _resumed(folder: RunFolder, wanted: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """The run's own configuration, with what may be given anew.
-
-    Args:
-        folder: of the run.
-        wanted: what the call composed.
-        overrides: what was typed.
-
-    Returns:
-        The run's configuration from now on.
-
-    Raises:
-        RunError: the call names something else than what the run was made with.
-    """
-    values = stored.read(folder.config)
-    typed = typed_keys(list(overrides))
-    fixed = [key for key in typed if key.split(".")[0] not in MAY_CHANGE and key not in MAY_CHANGE]
-    if "experiment" in fixed:
-        fixed = [key for key in wanted if key not in MAY_CHANGE]
-    different = stored.differences(values, wanted, [key for key in fixed if key != "train.epochs"])
-    different = [d for d in different if not d.startswith("train.epochs:")]
-    if different:
-        raise RunError(
-            f"the run was made with another configuration: {'; '.join(different)}",
-            str(folder.path),
-            "leave these keys out to go on with the run's own, or start a new run",
-        )
-    for key in typed:
-        if key == "train.epochs":
-            values["train"]["epochs"] = wanted["train"]["epochs"]
-        elif key.split(".")[0] in MAY_CHANGE and key.split(".")[0] in wanted:
-            values[key.split(".")[0]] = wanted[key.split(".")[0]]
-    write_aside(folder.config, stored.as_yaml(values | {"resume": None}))
-    return values | {"resume": wanted["resume"], "plugins": wanted["plugins"]}
-
-
-def _restore(folder: RunFolder, trainer: Trainer) -> None:
-    """Go back to the last checkpoint, and drop the records of what came after it."""
-    if any(folder.path.glob("checkpoints/last*/state.json")):
-        try:
-            trainer.restore(Checkpoint.load(folder.checkpoint("last")))
-        except (KeyError, RuntimeError) as error:
-            raise RunError(
-                f"the checkpoint does not fit the run's network ({error})", str(folder.path), "use another"
-            ) from error
-    kept = read_epochs(folder.metrics)[: trainer.epoch]
-    write_aside(folder.metrics, "".join(json.dumps(line) + "\n" for line in kept))
-    say(f"going on from epoch {trainer.epoch}, step {trainer.step}")
 
 
 @contextmanager

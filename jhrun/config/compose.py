@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -16,8 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from jhrun.config.groups import CONF, choices, groups, nearest
 from jhrun.errors import ConfigError
 
-PATHS = ("run", "resume", "dataset.root", "regularizer.target", "hydra.run.dir", "hydra.sweep.dir")
-"""Keys whose values are paths, which may hold any letter."""
+PATHS = ("run", "resume", "name", "dataset.root", "regularizer.target", "hydra.run.dir", "hydra.sweep.dir")
+"""Keys whose values are paths or names, which may hold any letter."""
 
 _WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
 
@@ -77,7 +78,9 @@ def explain(command: str, overrides: list[str], error: Exception) -> ConfigError
         return ConfigError(
             f"there is no key '{key}'", f"jhrun {command}", nearest(key, keys(command, overrides, key))
         )
-    return ConfigError(_first_line(error), f"jhrun {command}", f"see jhrun {command} --help")
+    sweep = "add -m to sweep over several values, or quote one that holds a comma"
+    remedy = sweep if "Ambiguous value" in str(error) else f"see jhrun {command} --help"
+    return ConfigError(_first_line(error), f"jhrun {command}", remedy)
 
 
 def keys(command: str, overrides: list[str], without: str = "") -> list[str]:
@@ -155,6 +158,10 @@ def _quoted(value: str) -> bool:
 def _quote(value: str) -> str:
     if _quoted(value):
         return value
+    if value.startswith("~"):
+        value = str(Path(value).expanduser())
+    # a path is a path, also where OmegaConf would see a reference in it
+    value = value.replace("${", "\\${")
     # in Hydra's quoted strings a backslash is special before a quote, and at the end
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
     trailing = len(escaped) - len(escaped.rstrip("\\"))

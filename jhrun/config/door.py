@@ -85,6 +85,8 @@ def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., 
     )
     if not attribute or attribute.startswith("_"):
         raise refusal
+    if isinstance(plugins, str):
+        raise ConfigError(f"plugins={plugins} is no list", "plugins", f"write plugins=[{plugins}]")
     trusted = module_name.split(".")[0] in plugins
     if not trusted and not _own(PACKAGES[group], module_name):
         raise refusal

@@ -83,7 +83,8 @@ def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regula
     @cache
     def solver(epoch: int) -> Solver:
         node = {
-            key: value if (course := scheduled[key]) is None else course(epoch)
+            # between whole numbers, as a line or a cosine is, the nearest one
+            key: value if (course := scheduled[key]) is None else round(course(epoch))
             for key, value in config["solver"].items()
         }
         found: Solver = build("solver", node, plugins=plugins)

@@ -12,6 +12,12 @@ from jhrun.config.compose import flatten
 from jhrun.config.values import check
 from jhrun.errors import ConfigError, RunError, UnsafeError
 
+REQUIRED = (
+    "seed", "device", "epsilon", "evaluate", "train", "checkpoint", "dataset", "model", "objective", "regularizer",
+    "solver", "optimizer", "tf32", "channels_last", "deterministic", "threads",
+)  # fmt: skip
+"""Keys that the configuration of every run has."""
+
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """Composed configuration as resolved, checked plain values, with absolute paths.
@@ -37,6 +43,9 @@ def plain(config: DictConfig) -> dict[str, Any]:
         if "target" in node:
             values["regularizer"]["target"] = node["target"] = _target(node["target"])
     check(values)
+    for key in ("seed", "epsilon"):
+        if "train" in values and values.get(key) is None:
+            raise ConfigError(f"{key} has no value", key, f"give it on the command line: {key}=…")
     return values  # type: ignore[no-any-return]
 
 
@@ -75,6 +84,9 @@ def read(path: Path) -> dict[str, Any]:
     for key, value in flatten(values).items():
         if "${" in str(value):
             raise UnsafeError(f"key '{key}' holds an interpolation", str(path), "write the value itself")
+    missing = [key for key in REQUIRED if key not in values]
+    if missing:
+        raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged, or of another version")
     try:
         check(values)
     except ConfigError as error:

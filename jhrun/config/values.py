@@ -72,19 +72,41 @@ def device_name(value: Any) -> None:
         raise ValueError("must be one of auto, cpu, cuda, cuda:N")
 
 
+def package_names(value: Any) -> None:
+    """A check for a list of packages: of a mere string, every letter would be one."""
+    if not isinstance(value, list) or not all(isinstance(name, str) and name.isidentifier() for name in value):
+        raise ValueError("must be a list of packages, as in [mypackage]")
+
+
+def node(value: Any) -> None:
+    """A check for what must be a mapping of keys."""
+    if not isinstance(value, Mapping):
+        raise ValueError("must hold keys of its own: set them, not it")
+
+
 def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], None]:
-    """A check for every value that a schedule takes, at each epoch."""
+    """A check for every value that a schedule takes: its extremes are among the values that it is written with."""
 
     def check(value: Any, epochs: int) -> None:
-        course = schedule(value, epochs)
-        for epoch in range(epochs):
-            if not good(course(epoch)):
-                raise ValueError(f"{course(epoch):g} at epoch {epoch}, {rule}")
+        schedule(value, epochs)
+        for number in written(value):
+            if not good(number):
+                raise ValueError(f"{number:g} {rule}")
 
     return check
 
 
+def written(value: Any) -> list[float]:
+    """The values, not the epochs, that a schedule is written with."""
+    if not isinstance(value, Mapping):
+        return [float(value)]
+    if "cosine" in value:
+        return [float(value["cosine"]["start"]), float(value["cosine"].get("end", 0))]
+    return [float(v) for v in value.get("interpolate", value).values()]
+
+
 CHECKS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("train", "dataset", "model", "objective", "regularizer", "solver", "optimizer"), node),
     "train.epochs": whole(1),
     "train.batch_size": whole(1),
     "train.drop_last": one_of(True, False),
@@ -94,6 +116,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "epsilon": optional(radius),
     "seed": optional(whole(0)),
     "device": device_name,
+    "plugins": package_names,
     "evaluate": one_of(True, False),
     "threads": optional(whole(1)),
     "tf32": one_of(True, False),
@@ -102,9 +125,9 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 SCHEDULES = {
-    "regularizer.weight": scheduled(lambda w: 0 <= w <= 1, "it must lie in [0, 1]"),
-    "solver.iterations": scheduled(lambda n: n >= 1 and n == int(n), "it must be a whole number of at least 1"),
-    "optimizer.lr": scheduled(lambda lr: lr >= 0, "it must not be negative"),
+    "regularizer.weight": scheduled(lambda w: 0 <= w <= 1, "must lie in [0, 1]"),
+    "solver.iterations": scheduled(lambda n: n >= 1 and n == int(n), "must be a whole number of at least 1"),
+    "optimizer.lr": scheduled(lambda lr: lr >= 0, "must not be negative"),
 }
 
 _ABSENT = object()

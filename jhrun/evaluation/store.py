@@ -1,8 +1,10 @@
 """An evaluation on disk: ``results.json``, ``per_example.npz`` and ``images.npz`` in a folder of its own."""
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +66,7 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[st
         try:
             with np.load(folder / name, allow_pickle=False) as file:
                 arrays.append(dict(file))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise RunError(f"cannot be read ({error})", str(folder / name), "evaluate again") from error
     return read_json(folder / "results.json"), arrays[0], arrays[1]
 

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-MAGNIFIED = 5
-"""How much the difference between an image and its twin is magnified, at least to be seen."""
+VISIBLE = 0.4
+"""How far from grey the largest difference between an image and its twin is drawn, if that magnifies it."""
 
 
 def training_curves(epochs: list[dict[str, Any]]) -> Figure:
@@ -85,11 +85,11 @@ def adversarial_grid(
     """
     clean, twins, position = images["clean"], images[name], images["position"]
     difference = np.abs(twins - clean)
-    factor = max(MAGNIFIED, int(0.5 / difference.max())) if difference.max() > 0 else MAGNIFIED
+    factor = max(1, int(VISIBLE / difference.max())) if difference.max() > 0 else 1
     rows = (
         ("image", clean, each["clean"][position]),
         (name, twins, each[f"{name}.predicted"][position]),
-        (f"difference ×{factor}", np.clip(0.5 + factor * (twins - clean) / 2, 0, 1), None),
+        (f"difference ×{factor}", np.clip(0.5 + factor * (twins - clean), 0, 1), None),
     )
     figure = Figure(figsize=(1.1 * len(clean) + 0.4, 3.9), layout="constrained")
     grid = figure.subplots(3, len(clean), squeeze=False)

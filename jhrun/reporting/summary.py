@@ -59,6 +59,9 @@ def read_epochs(path: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     try:
-        return [json.loads(line) for line in whole.splitlines()]
+        lines = [json.loads(line) for line in whole.splitlines()]
     except ValueError as error:
         raise RunError(f"holds a line that is not JSON ({error})", str(path), "the run is damaged") from error
+    if not all(isinstance(line, dict) and "epoch" in line for line in lines):
+        raise RunError("holds a line that is no epoch's record", str(path), "the run is damaged")
+    return lines

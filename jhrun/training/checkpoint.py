@@ -6,6 +6,7 @@ place by two renames (``NAME`` → ``NAME.old``, ``NAME.new`` → ``NAME``), so 
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -52,10 +53,7 @@ class Checkpoint:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         for name, tensors in zip(_FILES, (self.weights, self.state), strict=True):
-            save_file(
-                {key: t.detach().cpu().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()},
-                new / name,
-            )
+            _save(tensors, new / name)
             with (new / name).open("rb") as file:
                 os.fsync(file.fileno())
         hashes = {name: sha256(new / name) for name in _FILES}
@@ -123,3 +121,16 @@ class Checkpoint:
 
 def _beside(folder: Path) -> tuple[Path, Path]:
     return folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors; a full disk is an ``OSError`` as with any other file."""
+    whole = {key: t.detach().cpu().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
+    try:
+        save_file(whole, path)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number.group(1))
+        raise OSError(code, os.strerror(code), str(path)) from error

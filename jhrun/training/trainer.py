@@ -254,5 +254,5 @@ class Trainer:
         raise NumericalError(
             f"{what} became infinite or not a number",
             f"epoch {self.epoch + 1}, by step {self.step} of {self.steps}",
-            "lower optimizer.lr or regularizer.weight; the last checkpoint holds finite weights",
+            "lower optimizer.lr or regularizer.weight; a checkpoint, if one was saved, holds finite weights",
         )

@@ -206,6 +206,9 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tiny, jhrun):
     run = tiny("evaluate=false", folder="early")
     for path in run.rglob("checkpoints/*/*"):
         path.unlink()
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    assert jhrun("train", "resume=early")[0] == 4
+    (run / "metrics.jsonl").write_text(lines[0])
     assert jhrun("train", "resume=early")[0] == 0
     assert_same_training(whole, run)
 
@@ -330,3 +333,79 @@ def test_a_teachers_derivatives_can_be_the_target(tiny, jhrun):
     code, _, err = jhrun("train", *TINY, "regularizer=hessian_target", "regularizer.target=nobody")
     assert code == 4
     assert "nobody" in err
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "said"),
+    [
+        (["train.epochs=1"], 2, "2 epochs are done"),
+        (["epsilon=0.3"], 4, "epsilon: 0.1 → 0.3"),
+        (["attack=pgd20", "attack.pgd20.steps=3"], 4, "attack.pgd20.steps: 20 → 3"),
+        (["train.epochs=3", "optimizer.lr=1e-2"], 4, "optimizer.lr"),
+        (["device=cuda:9"], 2, "there is no cuda:9"),
+    ],
+)
+def test_a_refused_resume_changes_nothing(tiny, jhrun, extra, code, said):
+    run = tiny()
+    before = {path: content for path, content in contents(run).items() if path.name != "run.log"}
+    got, _, err = jhrun("train", "resume=run", *extra)
+    assert (got, said in err) == (code, True), err
+    assert {path: content for path, content in contents(run).items() if path.name != "run.log"} == before
+
+
+def test_a_cosine_is_not_bent_by_more_epochs(tiny, jhrun):
+    tiny("evaluate=false", "optimizer.lr={cosine: {start: 1e-2, warmup: 1}}")
+    code, _, err = jhrun("train", "resume=run", "train.epochs=4")
+    assert code == 2
+    assert "optimizer.lr" in err
+
+
+def test_a_line_of_iterations_is_rounded(tiny):
+    run = tiny("evaluate=false", "solver.iterations={interpolate: {0: 1, 2: 4}}", "train.epochs=3")
+    assert [line["iterations"] for line in read(run / "metrics.jsonl")] == [1, 2, 4]
+
+
+def test_a_stored_configuration_cannot_pass_by_a_likeness_of_names(tiny, jhrun):
+    run = tiny("evaluate=false")
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("jhrun.objectives.classification.CrossEntropy", "os.system"))
+    assert jhrun("train", "resume=run", "train.epochs=3", "plugins=cosmos")[0] == 2
+    assert jhrun("train", "resume=run", "train.epochs=3", "plugins=[cosmos]")[0] == 7
+
+
+def test_a_reader_who_leaves_does_not_end_the_run(tmp_path):
+    process = start("hydra.run.dir=run", "evaluate=false")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 0
+    assert len(read(Path("run/metrics.jsonl"))) == 6
+
+
+def test_a_disk_quota_is_told_as_such():
+    """A file size limit stands for the full disk: a real failing write."""
+    import resource
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    command = [sys.executable, "-m", "jhrun", "train", *TINY, "hydra.run.dir=run", "model.widths=[200]"]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
+    assert done.returncode == 6, done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert read(Path("run/status.json"))["exit_code"] == 6
+
+
+@pytest.mark.parametrize("path", ["/proc/nothing", "file/below"])
+def test_a_folder_that_cannot_be_made_is_a_run_error(jhrun, path):
+    Path("file").write_text("mine")
+    code, _, err = jhrun("train", *TINY, f"hydra.run.dir={path}")
+    assert code == 4
+    assert err.count("\n") == 1
+
+
+def test_a_path_may_hold_what_looks_like_a_reference_and_a_tilde_is_home(tiny, jhrun, tmp_path, monkeypatch):
+    tiny("evaluate=false").rename("d${x}y")
+    assert jhrun("eval", "run=d${x}y", "attack=fgsm")[0] == 0
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert tiny("evaluate=false", folder="~/run") == tmp_path / "home/run"

@@ -1,5 +1,7 @@
 """Overrides as people type them."""
 
+from pathlib import Path
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
@@ -18,13 +20,15 @@ def test_a_path_keeps_every_letter(path):
     """What Hydra's parser reads of a prepared path is the path, unless it was quoted by hand or is null."""
     if path == "null" or (len(path) > 1 and path[0] == path[-1] and path[0] in "'\""):
         return
+    if path.startswith("~") or "${" in path:
+        return
     (prepared,) = prepare([f"run={path}"], multirun=False)
     assert str(value_of(prepared)) == path
 
 
 @pytest.mark.parametrize("path", ["a b", "it's", "~/x (1)#2", "Übung/数据", "back\\slash", "tail\\", "a,b", "x=y"])
 def test_paths_with_signs_compose(path):
-    assert composed("eval", prepare([f"run={path}"], multirun=False)).run == path
+    assert composed("eval", prepare([f"run={path}"], multirun=False)).run == str(Path(path).expanduser())
 
 
 def test_in_a_multirun_commas_separate_paths():
