@@ -1,6 +1,7 @@
 """A run's folder: its layout, and files that are whole whatever happens."""
 
 import hashlib
+import json
 import os
 import resource
 from contextlib import contextmanager
@@ -184,13 +185,13 @@ def test_a_folder_without_a_run_is_refused(tmp_path, made, message):
     assert str(path) in str(caught.value)
 
 
-def test_evaluations_are_the_finished_ones_by_age(tmp_path):
+def test_evaluations_are_the_finished_ones_by_their_date_whatever_a_copy_did_to_the_files(tmp_path):
     run = RunFolder(tmp_path)
     assert run.evaluations() == []
     for age, name in enumerate(["c", "a", "b"]):
         folder = run.evaluation(name)
         folder.mkdir(parents=True)
-        (folder / "results.json").write_text("{}")
-        os.utime(folder / "results.json", (1000 - age, 1000 - age))
+        (folder / "results.json").write_text(json.dumps({"date": f"2026-01-01T00:00:0{9 - age}.000+00:00"}))
+        os.utime(folder / "results.json", (1000 + age, 1000 + age))
     (run.evaluation("unfinished")).mkdir()
     assert [path.name for path in run.evaluations()] == ["b", "a", "c"]
