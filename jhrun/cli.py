@@ -11,7 +11,7 @@ from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError
 COMMANDS = {
     "train": "train a network under a penalty, attack it, write a report",
     "eval": "attack a run's network again, with other attacks if you like",
-    "report": "write a run's report anew from its records",
+    "report": "write a run's report anew, or set several runs beside each other",
     "bench": "measure cost and truth of every solver on this machine (not there yet)",
 }
 
@@ -94,11 +94,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _report(arguments: list[str]) -> int:
     runs = [argument.removeprefix("run=") for argument in arguments]
-    if len(runs) != 1 or runs[0].startswith("-"):
-        raise ConfigError("report takes one run's folder", "jhrun report", "as in jhrun report outputs/…/…")
+    if not runs or any(run.startswith("-") for run in runs):
+        raise ConfigError("report takes folders of runs", "jhrun report", "as in jhrun report outputs/…/…")
     from jhrun.commands.report import run  # noqa: PLC0415 - imports torch
 
-    run(runs[0])
+    run(runs)
     return 0
 
 
@@ -124,7 +124,7 @@ def _separate(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _help(command: str) -> str:
     if command not in {"train", "eval"}:
-        usage = {"report": "jhrun report RUN", "bench": "jhrun bench"}[command]
+        usage = {"report": "jhrun report RUN …", "bench": "jhrun bench"}[command]
         return f"{usage}: {COMMANDS[command]}\n"
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
     for group in groups(command):

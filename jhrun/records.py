@@ -16,7 +16,7 @@ class Batch:
 
     Attributes:
         inputs: images (B, ch, h, w), float32 in [0, 1], or vectors (B, n).
-        targets: class numbers (B,), int64.
+        targets: class numbers (B,), int64, or values (B, m), float32.
         index: which training examples these are, (B,), int64; None where nobody needs to know.
         fresh: whether each example's augmentation was drawn anew, (B,), bool; None likewise.
     """
@@ -36,14 +36,14 @@ class DataSpec:
     """What a network must know of the data it is made for.
 
     Attributes:
-        shape: of one input, (ch, h, w).
-        classes: how many there are.
-        mean: per channel, of pixels in [0, 1].
-        std: per channel, likewise.
+        shape: of one input, (ch, h, w) for images, (n,) for vectors.
+        outputs: how many the network has: classes, or values to be predicted.
+        mean: per channel, of pixels in [0, 1]; of a vector's entries, one for all.
+        std: likewise.
     """
 
     shape: tuple[int, ...]
-    classes: int
+    outputs: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -100,7 +100,7 @@ class EpochRecord:
         seconds: wall time of the epoch's training.
         loss: mean of what was minimised, (1 − w)·task loss + w·penalty.
         task_loss: mean of the task's own loss over the epoch's training batches.
-        accuracy: on the training batches as they came, augmented and before each update.
+        accuracy: on the training batches as they came, augmented and before each update; None without classes.
         penalty: mean of ‖vᵀA‖² over the epoch's examples; None without a penalty.
         residual: mean of the solver's residual, relative to the value it belongs to; None likewise.
         validation_loss: mean task loss on the validation part; None where it is empty.
@@ -108,6 +108,7 @@ class EpochRecord:
         lr: learning rate at the epoch's last step.
         weight: the penalty's weight w at the epoch's last step.
         iterations: the solver's iterations in this epoch; None without a penalty.
+        task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
     """
 
     epoch: int
@@ -115,7 +116,7 @@ class EpochRecord:
     seconds: float
     loss: float
     task_loss: float
-    accuracy: float
+    accuracy: float | None
     penalty: float | None
     residual: float | None
     validation_loss: float | None
@@ -123,6 +124,7 @@ class EpochRecord:
     lr: float
     weight: float
     iterations: int | None
+    task: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -183,3 +185,28 @@ class EvaluationRecord:
     def flat(self) -> dict[str, Any]:
         """The record as JSON has it."""
         return asdict(self) | {"attacks": {name: a.flat() for name, a in self.attacks.items()}}
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """``eval/NAME/results.json`` of a regression task.
+
+    Attributes:
+        name: of the evaluation, unique in its run.
+        checkpoint: ``last`` or ``best``.
+        epoch: how many epochs that checkpoint had been trained for.
+        dataset_part: which part was predicted, ``test``.
+        task: ``mse``, ``skill``, ``n``; where a structure is known ``asymmetry`` or ``off_diagonal``, ``points``.
+        seconds: wall time.
+        device: where it ran.
+        date: when it ended, ISO 8601 with time zone.
+    """
+
+    name: str
+    checkpoint: str
+    epoch: int
+    dataset_part: str
+    task: dict[str, float]
+    seconds: float
+    device: str
+    date: str

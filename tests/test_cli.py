@@ -74,7 +74,7 @@ def test_nothing_typed_shows_the_help_and_is_an_error(capsys):
         ("train model.hidden=[3", "cannot be read"),
         ("eval", "give it on the command line: run=…"),
         ("bench", "bench is not there yet"),
-        ("report", "report takes one run's folder"),
+        ("report", "report takes folders of runs"),
     ],
 )
 def test_a_mistyped_word_is_one_line_with_the_nearest_right_one(typed, said, capsys, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """``jhrun eval``: attack a run's network again. Needs nothing but the run."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,19 @@ from tqdm import tqdm
 
 from jhrun.attacks import Attack
 from jhrun.commands.session import device_text, logged, now, resources_named, say, tell
-from jhrun.config import objects, stored
+from jhrun.config import network, objects, stored
+from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.data import Dataset
-from jhrun.errors import RunError
-from jhrun.evaluation import evaluate, save
+from jhrun.errors import ConfigError, RunError
+from jhrun.evaluation import evaluate, measure, save, save_task
 from jhrun.folder import RunFolder
-from jhrun.records import EvaluationRecord
+from jhrun.records import EvaluationRecord, TaskRecord
 from jhrun.reporting import headline, write_report
 from jhrun.training import Checkpoint
 
 
-def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # noqa: ARG001 - every command's form
+def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # noqa: ARG001 - a command's form
     """Evaluate a run as configured.
 
     Args:
@@ -46,13 +48,16 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     with logged(folder), resources_named(folder):
         objects.apply_options(values)
         attacks = objects.attacks(call, epsilon, plugins)
-        name = free_name(folder, call["name"], attacks)
+        # a name that is taken is told before anything is loaded
+        free_name(folder, call["name"], attacks)
         checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
         epoch = checkpoint.info.get("epoch")
         if not isinstance(epoch, int):
             raise RunError("the checkpoint's state.json has no epoch", str(folder.path), "use another checkpoint")
         data = objects.dataset(values, plugins).to(device)
-        model = objects.model(values, data.spec, plugins)
+        attacks = applicable(attacks, data, overrides)
+        name = free_name(folder, call["name"], attacks)
+        model = network.model(values, data, plugins)
         load_weights(model, checkpoint, folder)
         run_evaluation(
             folder,
@@ -81,18 +86,25 @@ def run_evaluation(
     epoch: int,
     seed: int,
 ) -> None:
-    """Attack a network and keep the results in the run.
+    """Attack a network, or measure what it predicts where there are no classes, and keep the results in the run.
 
     Args:
         folder: of the run.
         model: on its device.
-        data: on the same device; its test part is attacked.
+        data: on the same device; its test part is used.
         attacks: by name.
         name: of the evaluation.
         checkpoint: which one the network is.
         epoch: how many epochs it was trained for.
         seed: of random starts.
     """
+    if not data.classes:
+        begun = time.perf_counter()
+        figures = measure(model, data.test, data.structure)
+        seconds, device = time.perf_counter() - begun, device_text(data.test.targets.device)
+        task = TaskRecord(name, checkpoint, epoch, "test", figures, seconds, device, now())
+        save_task(folder.evaluation(name), task)
+        return
     total = len(data.test) * len(attacks)
     with tqdm(total=total, unit="example", disable=None, dynamic_ncols=True, leave=False) as bar:
 
@@ -117,6 +129,30 @@ def run_evaluation(
     save(folder.evaluation(name), evaluation, record)
 
 
+def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[str]) -> dict[str, Attack]:
+    """The attacks that the data set admits: all, or none where there are no classes to change.
+
+    Args:
+        attacks: by name, as configured.
+        data: to be attacked.
+        overrides: as typed.
+
+    Returns:
+        Those to be run.
+
+    Raises:
+        ConfigError: attacks were asked for that cannot be.
+    """
+    if data.classes:
+        return attacks
+    asked = [key for key in typed_keys(list(overrides)) if key.split(".")[0] in {"attack", "epsilon"}]
+    if asked:
+        raise ConfigError(
+            "the data set has values to predict and no classes to attack", asked[0], f"leave {asked[0]} out"
+        )
+    return {}
+
+
 def free_name(folder: RunFolder, wanted: str | None, attacks: Mapping[str, Any]) -> str:
     """A name for a new evaluation.
 
@@ -138,7 +174,7 @@ def free_name(folder: RunFolder, wanted: str | None, attacks: Mapping[str, Any])
         if folder.evaluation(wanted).exists():
             raise RunError(f"the run has an evaluation '{wanted}'", str(folder.path), "choose another: name=NAME")
         return wanted
-    base = "+".join(attacks) or "clean"
+    base = "+".join(attacks) or "test"
     names = [base, *(f"{base}-{i}" for i in range(2, 10_000))]
     return next(n for n in names if not folder.evaluation(n).exists())
 

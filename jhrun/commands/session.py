@@ -58,7 +58,8 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
         raise taken from error
     write_aside(folder.config, as_yaml(config))
     write_aside(folder.overrides, as_yaml(list(overrides)))
-    write_json(folder.environment, environment(device, shlex.join(["jhrun", "train", *overrides])))
+    command = shlex.join(["jhrun", "train", *overrides])
+    write_json(folder.environment, environment(device, command, config["threads"]))
     return folder
 
 
@@ -179,7 +180,7 @@ def tell(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def environment(device: torch.device, command: str) -> dict[str, Any]:
+def environment(device: torch.device, command: str, threads: int | None) -> dict[str, Any]:
     """On what machine and with which versions: ``environment.json``."""
     return {
         "command": command,
@@ -191,7 +192,7 @@ def environment(device: torch.device, command: str) -> dict[str, Any]:
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "device": device_text(device),
         "platform": f"{platform.system()} {platform.machine()}",
-        "threads": torch.get_num_threads(),
+        "threads": threads or torch.get_num_threads(),
     }
 
 

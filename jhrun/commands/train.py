@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,20 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from jhrun.attacks import Attack
-from jhrun.commands.eval import free_name, run_evaluation
+from jhrun.commands.eval import applicable, free_name, run_evaluation
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
-from jhrun.config import objects, stored
+from jhrun.config import network, objects, stored
 from jhrun.errors import ConfigError
+from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, write_json
 from jhrun.penalties import preflight
 from jhrun.records import EpochRecord
 from jhrun.reporting import headline, write_report
 from jhrun.training import Interrupted, Trainer, TrainOptions, schedule
+
+CURVE_POINTS = 4
+"""Validation points whose matrices are formed after each epoch of a regression task, for its curve."""
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
@@ -54,6 +59,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
         attacks = objects.attacks(values, values["epsilon"], call["plugins"]) if values["evaluate"] else {}
         trainer = _trainer(values, device, call["plugins"])
+        attacks = applicable(attacks, trainer.dataset, overrides)
         if finish is None:
             # until here nothing of the run was changed
             restore(folder, trainer, values)
@@ -90,19 +96,23 @@ def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str
     """Everything that a run trains with, on its device, at the beginning of the first epoch."""
     objects.apply_options(values)
     data = objects.dataset(values, plugins).to(device)
-    model = objects.model(values, data.spec, plugins).to(device)
+    model = network.model(values, data, plugins).to(device)
     if values["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
+    objective = objects.objective(values, plugins)
     try:
+        # an objective says here, before anything is trained, that it is not for such targets
+        objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
         return Trainer(
             model,
             data,
-            objects.objective(values, plugins),
+            objective,
             objects.regularizer(values, data, plugins),
             objects.optimizer(values, model.parameters(), plugins),
             schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
             TrainOptions(**values["train"], checkpoint_steps=values["checkpoint"]["steps"]),
             values["seed"],
+            measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error), "train", "change it on the command line") from error
@@ -144,12 +154,9 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
             shown = time.monotonic()
             means = trainer.running()
             bar.set_description(f"epoch {trainer.epoch + 1}/{trainer.options.epochs}", refresh=False)
-            bar.set_postfix(
-                loss=f"{means['loss']:.3f}",
-                acc=f"{100 * means['accuracy']:.1f}%",
-                penalty=f"{means['penalty']:.3g}",
-                refresh=False,
-            )
+            shares = {"acc": f"{100 * means['accuracy']:.1f}%"} if trainer.dataset.classes else {}
+            figures = {"loss": f"{means['loss']:.3g}", **shares, "penalty": f"{means['penalty']:.3g}"}
+            bar.set_postfix(figures, refresh=False)
 
     with (
         tqdm(total=total, initial=trainer.steps_done, unit="step", disable=None, dynamic_ncols=True) as bar,
@@ -192,9 +199,15 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 def _epoch_line(line: EpochRecord, epochs: int) -> str:
-    parts = [f"epoch {line.epoch}/{epochs}", f"loss {line.loss:.4f}", f"accuracy {100 * line.accuracy:.1f} %"]
+    parts = [f"epoch {line.epoch}/{epochs}", f"loss {line.loss:.4g}"]
+    if line.accuracy is not None:
+        parts.append(f"accuracy {100 * line.accuracy:.1f} %")
     if line.penalty is not None:
         parts.append(f"penalty {line.penalty:.4g}")
     if line.validation_accuracy is not None:
         parts.append(f"validation {100 * line.validation_accuracy:.1f} %")
+    elif line.validation_loss is not None:
+        parts.append(f"validation loss {line.validation_loss:.4g}")
+    figures = line.task or {}
+    parts += [f"{name} {figures[name]:.4g}" for name in ("skill", "asymmetry", "off_diagonal") if name in figures]
     return ", ".join([*parts, f"{line.seconds:.1f} s"])

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,6 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.config.door import build
 from jhrun.config.teacher import target
@@ -19,7 +17,6 @@ from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.linalg import Solver
 from jhrun.objectives import Objective
-from jhrun.records import DataSpec
 from jhrun.training import Regularizer, schedule
 
 Values = Mapping[str, Any]
@@ -51,14 +48,6 @@ def dataset(config: Values, plugins: Sequence[str]) -> Dataset:
     """The data set, on the CPU, split by the run's seed."""
     data: Dataset = build("dataset", config["dataset"], plugins=plugins, seed=config["seed"])
     return data
-
-
-def model(config: Values, spec: DataSpec, plugins: Sequence[str]) -> nn.Module:
-    """The network, freshly drawn from the run's seed; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.derive(config["seed"], "model"))
-        network: nn.Module = build("model", config["model"], plugins=plugins, **asdict(spec))
-    return network
 
 
 def objective(config: Values, plugins: Sequence[str]) -> Objective:

@@ -1,14 +1,13 @@
 """What a matrix is to become, from the way it is written: a number, a file, or another run."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from jhrun.config import stored
-from jhrun.config.door import build
+from jhrun.config.network import model
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError, RunError
 from jhrun.folder import RunFolder
@@ -41,11 +40,11 @@ def target(written: float | str, data: Dataset, plugins: Sequence[str]) -> Targe
             raise ConfigError(f"cannot be used ({error})", written, "give the .npy file of a matrix") from error
     folder = RunFolder.existing(written)
     config = stored.read(folder.config)
-    model = build("model", config["model"], plugins=plugins, **asdict(data.spec))
+    network = model(config, data, plugins)
     try:
-        model.load_state_dict(dict(Checkpoint.load(folder.checkpoint("last")).weights))
+        network.load_state_dict(dict(Checkpoint.load(folder.checkpoint("last")).weights))
     except RuntimeError as error:
         raise RunError(
             f"the teacher does not fit the data ({error})", str(Path(written)), "use another"
         ) from error
-    return Teacher(model)
+    return Teacher(network)

@@ -113,6 +113,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "checkpoint.steps": optional(whole(1)),
     "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
     "dataset.validation": share,
+    "dataset.dimension": whole(1),
+    "dataset.examples": whole(1),
     "epsilon": optional(radius),
     "seed": optional(whole(0)),
     "device": device_name,

@@ -1,7 +1,8 @@
-"""The one data set class: uint8 tensors, a validation split, and batches drawn from (seed, epoch) alone."""
+"""The one data set class: tensors, a validation split, and batches drawn from (seed, epoch) alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,8 +17,8 @@ class Part:
     """Some examples, held as they are stored.
 
     Attributes:
-        inputs: images (N, ch, h, w), uint8.
-        targets: class numbers (N,), int64.
+        inputs: images (N, ch, h, w), uint8, or vectors (N, n), float32.
+        targets: class numbers (N,), int64, or values (N, m), float32.
     """
 
     inputs: Tensor
@@ -56,7 +57,7 @@ class Part:
         for first in range(0, len(self), size):
             some = self[first : first + size]
             index = torch.arange(first, first + len(some), device=self.targets.device)
-            yield Batch(as_pixels(some.inputs), some.targets, index)
+            yield Batch(decoded(some.inputs), some.targets, index)
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,17 @@ class Dataset:
     """Training, validation and test parts, and how the training part is augmented.
 
     Attributes:
-        classes: their names; a target is a position in it.
-        mean: per channel, of pixels in [0, 1].
-        std: per channel, likewise.
+        classes: their names; a target is a position in it. Empty where targets are values to be predicted.
+        mean: per channel, of pixels in [0, 1]; of a vector's entries, one for all.
+        std: likewise.
         train: what is trained on.
         test: what is reported on; nothing is ever chosen with it.
         validation: what is chosen with; taken from the training part alone, perhaps empty.
         crop: pixels of black padding for the random crop; 0 for none.
         flip: whether to mirror left and right at random.
+        scale: mean and standard deviation of targets that are values.
+        structure: what is known of the true function's derivatives: ``symmetric`` (its Jacobian is) or
+            ``diagonal`` (its Hessian is); None where nothing is.
     """
 
     classes: tuple[str, ...]
@@ -82,18 +86,25 @@ class Dataset:
     validation: Part = field(default_factory=lambda: Part(torch.empty(0), torch.empty(0, dtype=torch.int64)))
     crop: int = 0
     flip: bool = False
+    scale: tuple[float, float] = (0.0, 1.0)
+    structure: Literal["symmetric", "diagonal"] | None = None
 
     def __post_init__(self) -> None:
         """Check what a network could not.
 
         Raises:
-            ValueError: an empty part, a padding below 0 or a class number outside the classes.
+            ValueError: an empty part, a padding below 0, a class number outside the classes, or values with
+                classes.
         """
         for name in ("train", "test"):
             if len(getattr(self, name)) == 0:
                 raise ValueError(f"the {name} part is empty: no example is left for it")
         if self.crop < 0:
             raise ValueError(f"crop={self.crop}: must be 0 or a number of pixels")
+        if self.train.targets.is_floating_point():
+            if self.classes or self.train.targets.ndim != 2:
+                raise ValueError("targets that are values must have shape (N, m), and no classes")
+            return
         for label in set(torch.cat([self.train.targets, self.validation.targets, self.test.targets]).tolist()):
             if not 0 <= label < len(self.classes):
                 raise ValueError(f"class number {label} among {len(self.classes)} classes")
@@ -101,7 +112,8 @@ class Dataset:
     @property
     def spec(self) -> DataSpec:
         """What a network must know."""
-        return DataSpec(tuple(self.train.inputs.shape[1:]), len(self.classes), self.mean, self.std)
+        outputs = len(self.classes) or self.train.targets.shape[1]
+        return DataSpec(tuple(self.train.inputs.shape[1:]), outputs, self.mean, self.std)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same data on another device."""
@@ -138,16 +150,16 @@ class Dataset:
             if self.crop or self.flip:
                 inputs = crop_and_flip(inputs, index, seed=seed, draw=number, crop=self.crop, flip=self.flip)
             fresh = torch.ones_like(index, dtype=torch.bool)
-            yield Batch(as_pixels(inputs), some.targets, index, fresh)
+            yield Batch(decoded(inputs), some.targets, index, fresh)
 
 
-def as_pixels(stored: Tensor) -> Tensor:
-    """Stored uint8 as float32 in [0, 1]."""
-    return stored.to(torch.float32).div_(255)
+def decoded(stored: Tensor) -> Tensor:
+    """Stored uint8 as float32 in [0, 1]; floating-point numbers as they are."""
+    return stored if stored.is_floating_point() else stored.to(torch.float32).div_(255)
 
 
 def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
-    """Take a share of every class away.
+    """Take a share of every class away, or of all examples where targets are values.
 
     Args:
         part: what to divide.
@@ -164,8 +176,9 @@ def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
         raise ValueError(f"validation={fraction}: must be at least 0 and below 1")
     shuffle = generator("cpu", seed, "split")
     taken = torch.zeros(len(part), dtype=torch.bool)
-    for label in sorted(set(part.targets.tolist())):
-        members = (part.targets.cpu() == label).nonzero()[:, 0]
+    labels = torch.zeros(len(part)) if part.targets.is_floating_point() else part.targets.cpu()
+    for label in sorted(set(labels.tolist())):
+        members = (labels == label).nonzero()[:, 0]
         shuffled = members[torch.randperm(len(members), generator=shuffle)]
         taken[shuffled[: round(fraction * len(members))]] = True
     return part[~taken], part[taken]

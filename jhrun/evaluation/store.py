@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
 from jhrun.folder import read_json, write_aside, write_json
-from jhrun.records import EvaluationRecord
+from jhrun.records import EvaluationRecord, TaskRecord
 
 
 def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None:
@@ -27,13 +28,8 @@ def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None
         evaluation: what became of each example.
         record: its figures.
 
-    Raises:
-        RunError: the folder is there already.
     """
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise RunError("an evaluation of this name exists", str(folder), "choose another: name=NAME") from error
+    _make(folder)
     each: dict[str, NDArray[Any]] = {
         "target": evaluation.targets.numpy(),
         "clean": evaluation.clean.numpy(),
@@ -47,6 +43,17 @@ def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None
     _write_npz(folder / "per_example.npz", each)
     _write_npz(folder / "images.npz", images)
     write_json(folder / "results.json", record.flat())
+
+
+def save_task(folder: Path, record: TaskRecord) -> None:
+    """Write the evaluation of a regression task, which is ``results.json`` alone.
+
+    Args:
+        folder: must not be there yet.
+        record: its figures.
+    """
+    _make(folder)
+    write_json(folder / "results.json", asdict(record))
 
 
 def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
@@ -69,6 +76,13 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[st
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise RunError(f"cannot be read ({error})", str(folder / name), "evaluate again") from error
     return read_json(folder / "results.json"), arrays[0], arrays[1]
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise RunError("an evaluation of this name exists", str(folder), "choose another: name=NAME") from error
 
 
 def _write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

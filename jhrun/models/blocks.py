@@ -61,26 +61,67 @@ def normalisation(name: str, channels: int) -> nn.Module:
     raise ValueError(f"normalisation={name!r}: must be one of group, batch, none")
 
 
+def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """The shape of an image, for networks that need one.
+
+    Args:
+        shape: of an input.
+
+    Returns:
+        (ch, h, w).
+
+    Raises:
+        ValueError: inputs are no images.
+    """
+    if len(shape) != 3:
+        raise ValueError(f"inputs of shape {tuple(shape)} are no images, which convolutions need: use model=mlp")
+    channels, height, width = shape
+    return channels, height, width
+
+
 class Normalise(nn.Module):
     """(x − mean)/std for each channel, with the data set's figures."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], axes: int = 2) -> None:
         """Keep the figures as buffers.
 
         Args:
             mean: per channel, of pixels in [0, 1].
             std: per channel, above 0.
+            axes: that follow the channels: two for images, none for vectors.
         """
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).view(-1, *[1] * axes))
+        self.register_buffer("std", torch.tensor(std).view(-1, *[1] * axes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (B, ch, h, w), normalised."""
+        """Images (B, ch, h, w) or vectors (B, n), normalised."""
         return (x - self.mean) / self.std
+
+
+class Rescale(nn.Module):
+    """mean + std·z: from standardised outputs to the targets' own units."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: float, std: float) -> None:
+        """Keep the figures as buffers.
+
+        Args:
+            mean: of the targets.
+            std: of the targets, above 0.
+        """
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, m), in the targets' units."""
+        return self.mean + self.std * z
 
 
 class StandardisedConv2d(nn.Conv2d):

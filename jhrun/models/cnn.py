@@ -14,7 +14,7 @@ class CNN(nn.Sequential):
         self,
         *,
         shape: Sequence[int],
-        classes: int,
+        outputs: int,
         mean: Sequence[float],
         std: Sequence[float],
         widths: Sequence[int] = (32, 64),
@@ -27,7 +27,7 @@ class CNN(nn.Sequential):
 
         Args:
             shape: of an input, (ch, h, w).
-            classes: outputs.
+            outputs: how many, one for each class.
             mean: per channel, of the data.
             std: per channel, of the data.
             widths: channels of the convolutions.
@@ -36,7 +36,7 @@ class CNN(nn.Sequential):
             normalisation: group, batch or none.
             weight_standardisation: of the convolutions' filters.
         """
-        channels, height, width = shape
+        channels, height, width = blocks.image_shape(shape)
         layers: list[nn.Module] = [blocks.Normalise(mean, std)]
         before = channels
         for after in widths:
@@ -52,5 +52,5 @@ class CNN(nn.Sequential):
             nn.Flatten(),
             nn.Linear(features, hidden),
             blocks.activation(activation),
-            nn.Linear(hidden, classes),
+            nn.Linear(hidden, outputs),
         )

@@ -1,5 +1,6 @@
 """A multilayer perceptron."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ class MLP(nn.Sequential):
         self,
         *,
         shape: Sequence[int],
-        classes: int,
+        outputs: int,
         mean: Sequence[float],
         std: Sequence[float],
         widths: Sequence[int] = (256, 256),
@@ -24,14 +25,14 @@ class MLP(nn.Sequential):
         """Build the layers.
 
         Args:
-            shape: of an input, (ch, h, w).
-            classes: outputs.
+            shape: of an input, (ch, h, w) or (n,).
+            outputs: how many: one for each class or predicted value.
             mean: per channel, of the data.
             std: per channel, of the data.
             widths: of the hidden layers.
             activation: softplus, relu, gelu, silu or tanh.
         """
-        channels, height, width = shape
-        sizes = [channels * height * width, *widths]
+        sizes = [math.prod(shape), *widths]
         hidden = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m), blocks.activation(activation))]
-        super().__init__(blocks.Normalise(mean, std), nn.Flatten(), *hidden, nn.Linear(sizes[-1], classes))
+        normalise = blocks.Normalise(mean, std, axes=len(shape) - 1)
+        super().__init__(normalise, nn.Flatten(), *hidden, nn.Linear(sizes[-1], outputs))

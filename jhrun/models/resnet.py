@@ -61,7 +61,7 @@ class ResNet(nn.Sequential):
         self,
         *,
         shape: Sequence[int],
-        classes: int,
+        outputs: int,
         mean: Sequence[float],
         std: Sequence[float],
         stem: int,
@@ -75,7 +75,7 @@ class ResNet(nn.Sequential):
 
         Args:
             shape: of an input, (ch, h, w).
-            classes: outputs.
+            outputs: how many, one for each class.
             mean: per channel, of the data.
             std: per channel, of the data.
             stem: channels of the first convolution.
@@ -88,7 +88,8 @@ class ResNet(nn.Sequential):
         Raises:
             ValueError: GroupNorm would be left with one value a group, which it makes 0.
         """
-        side = max(-(-s // 2 ** (len(widths) - 1)) for s in shape[1:])
+        channels, height, width = blocks.image_shape(shape)
+        side = -(-max(height, width) // 2 ** (len(widths) - 1))
         if normalisation == "group" and side == 1 and widths[-1] <= blocks.GROUPS:
             raise ValueError(
                 f"widths end in {widths[-1]} channels of 1×1 pixels, one to a group: GroupNorm makes them all 0; "
@@ -99,17 +100,17 @@ class ResNet(nn.Sequential):
         act = partial(blocks.activation, activation)
         layers: list[nn.Module] = [
             blocks.Normalise(mean, std),
-            conv(shape[0], stem, 3),
+            conv(channels, stem, 3),
             norm(stem),
             act(),
         ]
         before = stem
-        for stage, width in enumerate(widths):
+        for stage, after in enumerate(widths):
             for block in range(blocks_per_stage):
                 stride = 2 if stage and not block else 1
-                layers.append(BasicBlock(before, width, stride, conv, norm, act))
-                before = width
-        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
+                layers.append(BasicBlock(before, after, stride, conv, norm, act))
+                before = after
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, outputs))
 
 
 def resnet18(*, width: int = 64, **options: Any) -> ResNet:

@@ -2,5 +2,6 @@
 
 from jhrun.objectives.classification import CrossEntropy
 from jhrun.objectives.objective import Objective
+from jhrun.objectives.regression import SquaredError
 
-__all__ = ["CrossEntropy", "Objective"]
+__all__ = ["CrossEntropy", "Objective", "SquaredError"]

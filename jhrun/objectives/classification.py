@@ -22,5 +22,12 @@ class CrossEntropy:
 
         Returns:
             (B,), in nats.
+
+        Raises:
+            ValueError: targets are values, of which torch would make probabilities.
         """
+        if targets.is_floating_point():
+            raise ValueError(
+                "cross-entropy needs classes, and the targets are values: use objective=squared_error"
+            )
         return F.cross_entropy(outputs, targets, reduction="none")

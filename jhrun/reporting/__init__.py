@@ -1,6 +1,7 @@
 """From a run's records to tables, figures, Markdown and a page."""
 
+from jhrun.reporting.comparison import write_comparison
 from jhrun.reporting.report import write_report
-from jhrun.reporting.tables import headline
+from jhrun.reporting.tables import headline, plain
 
-__all__ = ["headline", "write_report"]
+__all__ = ["headline", "plain", "write_comparison", "write_report"]

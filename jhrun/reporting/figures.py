@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from jhrun.reporting.tables import STRUCTURE
+
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 VISIBLE = 0.4
 """How far from grey the largest difference between an image and its twin is drawn, if that magnifies it."""
@@ -18,6 +20,8 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
     """Task loss and accuracy by epoch, on the training batches and on the validation part."""
     figure = Figure(figsize=(8, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
+    if epochs[0]["accuracy"] is None:
+        return _regression_curves(figure, left, right, epochs)
     for axes, train, validation in (
         (left, "task_loss", "validation_loss"),
         (right, "accuracy", "validation_accuracy"),
@@ -28,6 +32,23 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
     left.set_ylabel("task loss (nats)")
     right.set_ylabel("accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
+def _regression_curves(figure: Figure, left: Axes, right: Axes, epochs: list[dict[str, Any]]) -> Figure:
+    """The same without classes: squared error, and what should be zero in the derivatives."""
+    _curve(left, epochs, "task_loss", BLUE, "training", "-")
+    _curve(left, epochs, "validation_loss", ORANGE, "validation", "--")
+    left.set_ylabel("mean squared error")
+    left.set_yscale("log")
+    left.legend(frameon=False)
+    tasks = [{"epoch": e["epoch"], **(e["task"] or {})} for e in epochs]
+    measured = [key for key in STRUCTURE if key in tasks[0]]
+    for key in measured:
+        _curve(right, tasks, key, ORANGE, "", "--")
+        right.set_ylabel(f"{STRUCTURE[key]}, validation")
+        right.set_yscale("log")
+    right.set_visible(bool(measured))
     return figure
 
 
@@ -65,7 +86,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("right answers on the test set")
-    _plain(axes)
+    plain(axes)
     return figure
 
 
@@ -116,14 +137,20 @@ def as_bytes(figure: Figure, kind: str) -> bytes:
 
 
 def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, label: str, style: str) -> None:
-    points = [(e["epoch"], e[key]) for e in epochs if e[key] is not None]
-    if points:
-        x, y = zip(*points, strict=True)
-        axes.plot(x, y, style, color=colour, label=label, marker="o" if len(points) < 3 else None)
+    draw_line(axes, [(e["epoch"], e.get(key)) for e in epochs], colour, label, style)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _plain(axes)
+    plain(axes)
 
 
-def _plain(axes: Axes) -> None:
+def draw_line(axes: Axes, points: list[tuple[Any, Any]], colour: str, label: str, style: str) -> None:
+    """A curve through the points that have a value; a few are marked, as a line could not be seen."""
+    there = [point for point in points if point[1] is not None]
+    if there:
+        x, y = zip(*there, strict=True)
+        axes.plot(x, y, style, color=colour, label=label, marker="o" if len(there) < 3 else None)
+
+
+def plain(axes: Axes) -> None:
+    """Without the frame's upper and right side."""
     axes.spines[["top", "right"]].set_visible(False)

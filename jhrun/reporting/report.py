@@ -13,6 +13,15 @@ from jhrun.folder import RunFolder, write_aside, write_json
 from jhrun.reporting import figures, tables
 from jhrun.reporting.summary import summarise
 
+_MEANING_OF_ROBUST = (
+    "An example counts as robust when it is right both clean and attacked; the worst case counts it when it is "
+    "right under every attack. ε is the ℓ∞ radius in pixels of [0, 1]."
+)
+_MEANING_OF_SKILL = (
+    "Skill is 1 − MSE/Var(target): 0 for the best constant, 1 for the truth. What should be zero in the "
+    "derivatives means nothing where nothing was learned; it is exact, the mean over n held-out points."
+)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -60,18 +69,36 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     for picture in pictures:
         write_aside(folder.path / "figures" / picture.file, picture.content)
     write_json(folder.path / "report.json", report)
-    facts = describe(report)
-    for ending in ("md", "html"):
-        page = _environment().get_template(f"report.{ending}.j2")
-        text = page.render(
-            report=report,
-            pictures=pictures,
-            facts=facts,
-            tables=tables,
-            name=f"{folder.path.parent.name}/{folder.path.name}",
-        )
+    for ending, text in pages(
+        "report",
+        report=report,
+        pictures=pictures,
+        facts=describe(report),
+        headline=tables.headline_table(report),
+        meaning=meaning(report),
+        history=tables.history(report["evaluations"]),
+        tables=tables,
+        name=f"{folder.path.parent.name}/{folder.path.name}",
+    ):
         write_aside(folder.path / f"report.{ending}", text)
     return report
+
+
+def pages(template: str, **content: Any) -> list[tuple[str, str]]:
+    """A document in Markdown and HTML, from the two templates of its name.
+
+    Args:
+        template: its name.
+        **content: what the templates use.
+
+    Returns:
+        Ending and text of each.
+    """
+    environment = _environment()
+    return [
+        (ending, environment.get_template(f"{template}.{ending}.j2").render(**content))
+        for ending in ("md", "html")
+    ]
 
 
 def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
@@ -82,12 +109,12 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
         pictures.append(Picture(name, kind, title, text, figures.as_bytes(figure, kind)))
 
     if report["attacks"]:
-        shown = ", ".join(f"{row[0]} {row[1]}" for row in tables.headline_rows(report))
+        shown = ", ".join(f"{row[0]} {row[1]}" for row in tables.headline_table(report)[1:])
         text = f"With 95 % Wilson intervals: {shown}."
         add("accuracy", "Accuracy, clean and attacked", text, figures.accuracy_bars(report))
     epochs = report["epochs"]
     if epochs:
-        text = "Training accuracy is taken on augmented batches as they come; validation after each epoch."
+        text = "Training figures are taken on (augmented) batches as they come; validation after each epoch."
         add("training", "Training", text, figures.training_curves(epochs))
     if any(e["penalty"] is not None for e in epochs):
         text = (
@@ -95,7 +122,7 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
             f"norm; the solver's mean relative residual in the last epoch was {_residual(epochs)}."
         )
         add("penalty", "Penalty", text, figures.penalty_curve(epochs))
-    if report["evaluation"]:
+    if report["attacks"]:
         record, each, images = load(folder.evaluation(report["evaluation"]))
         for name, attack in record["attacks"].items():
             text = (
@@ -105,6 +132,11 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
             grid = figures.adversarial_grid(images, each, name, record["classes"])
             add(f"adversarial_{name}", f"Under {name}", text, grid, "png")
     return pictures
+
+
+def meaning(report: dict[str, Any]) -> str:
+    """What the headline's figures mean."""
+    return _MEANING_OF_SKILL if report["task"] else _MEANING_OF_ROBUST
 
 
 def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -121,7 +153,7 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
         ("epochs", f"{len(epochs)} of {config['train']['epochs']}"),
         ("seed", str(config["seed"])),
-        ("time", f"{tables.duration(report['seconds'])} of training and attacks"),
+        ("time", f"{tables.duration(report['seconds'])} of training and evaluation"),
         ("machine", f"{machine['device']}, {machine['platform']}"),
         ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
     ]

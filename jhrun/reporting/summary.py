@@ -18,7 +18,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         config: its stored configuration.
 
     Returns:
-        The document; ``clean``, ``attacks`` and ``worst_case`` are those of the newest evaluation.
+        The document; ``clean``, ``attacks``, ``worst_case`` and ``task`` are those of the newest evaluation.
     """
     epochs = read_epochs(folder.metrics)
     evaluations = {path.name: read_json(path / "results.json") for path in folder.evaluations()}
@@ -30,12 +30,14 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "status": read_json(folder.status),
         "config": config,
         "environment": read_json(folder.environment),
-        "seconds": sum(e["seconds"] for e in epochs) + sum(a["seconds"] for a in attacks.values()),
+        "seconds": sum(part["seconds"] for part in (*epochs, *attacks.values()))
+        + (newest["seconds"] if "task" in newest else 0),
         "evaluation": newest.get("name"),
         "checkpoint": newest.get("checkpoint"),
         "clean": newest.get("clean"),
         "attacks": attacks,
         "worst_case": newest.get("worst_case"),
+        "task": newest.get("task"),
         "epochs": epochs,
         "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,

@@ -3,13 +3,29 @@
 from typing import Any
 
 Row = tuple[str, ...]
-HEADER: Row = ("", "accuracy", "95 % interval", "n", "ε")
+ACCURACY: Row = ("", "accuracy", "95 % interval", "n", "ε")
+TASK: Row = ("", "held-out points", "n")
+STRUCTURE = {"asymmetry": "‖J − Jᵀ‖_F", "off_diagonal": "Σ_{i≠j} H_ij²"}
+"""What should be zero in a regression task's derivatives: key of the records, and its formula."""
 
 
-def headline_rows(report: dict[str, Any]) -> list[Row]:
-    """Clean accuracy, each attack, and the worst case: name, accuracy, interval, n, ε."""
-    if report["clean"] is None:
+def headline_table(report: dict[str, Any]) -> list[Row]:
+    """Its header and rows: accuracies, or the figures of a regression task; none where nothing was evaluated."""
+    if report["task"] is not None:
+        return [TASK, *_task_rows(report["task"])]
+    return [] if report["clean"] is None else [ACCURACY, *_accuracy_rows(report)]
+
+
+def _task_rows(task: dict[str, Any]) -> list[Row]:
+    if not task:
         return []
+    n = str(task["n"])
+    rows: list[Row] = [("mean squared error", f"{task['mse']:.4g}", n), ("skill", f"{task['skill']:.4f}", n)]
+    rows += [(STRUCTURE[key], f"{task[key]:.4g}", str(task["points"])) for key in STRUCTURE if key in task]
+    return rows
+
+
+def _accuracy_rows(report: dict[str, Any]) -> list[Row]:
     rows: list[Row] = [("clean", *_cells(report["clean"]), "")]
     rows += [(name, *_cells(a), radius(a["epsilon"])) for name, a in report["attacks"].items()]
     if len(report["attacks"]) > 1:
@@ -19,11 +35,25 @@ def headline_rows(report: dict[str, Any]) -> list[Row]:
 
 def headline(report: dict[str, Any]) -> str:
     """The headline table for a terminal."""
-    rows = headline_rows(report)
-    if not rows:
-        return "not evaluated: jhrun eval run=… does it"
-    table = [HEADER, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(HEADER))]
+    table = headline_table(report)
+    return plain(table) if table else "not evaluated: jhrun eval run=… does it"
+
+
+def history(evaluations: dict[str, Any]) -> list[Row]:
+    """Every evaluation, one row for each attack or figure."""
+    rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result")]
+    for evaluation in evaluations.values():
+        first = (evaluation["name"], evaluation["checkpoint"])
+        rows += [(*first, label, "", "", value) for label, value, _ in _task_rows(evaluation.get("task") or {})]
+        for name, attack in evaluation.get("attacks", {}).items():
+            clean = percent(evaluation["clean"]["accuracy"])
+            rows.append((*first, name, radius(attack["epsilon"]), clean, percent(attack["accuracy"])))
+    return rows
+
+
+def plain(table: list[Row]) -> str:
+    """A table, header first, in letters."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in table
@@ -32,8 +62,9 @@ def headline(report: dict[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def markdown(header: Row, rows: list[Row]) -> str:
-    """A Markdown table."""
+def markdown(table: list[Row]) -> str:
+    """The same in Markdown."""
+    header, *rows = table
     lines = [header, tuple(":--" if i == 0 or not cell else "--:" for i, cell in enumerate(header)), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 

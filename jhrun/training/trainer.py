@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from jhrun import seeds
-from jhrun.data import Dataset
+from jhrun.data import Dataset, Part
 from jhrun.errors import NumericalError
 from jhrun.objectives import Objective
 from jhrun.records import Batch, EpochRecord
@@ -36,7 +36,7 @@ class Trainer:
     optimizer's state and the epoch's partial sums are all there is to save.
 
     Attributes:
-        model: images → logits, on its device.
+        model: inputs → outputs, on its device.
         dataset: on the same device.
         objective: the task's loss.
         regularizer: what is added to it.
@@ -48,7 +48,8 @@ class Trainer:
         step: steps done in the epoch under way.
         sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
         seconds: spent on it.
-        best: the best validation accuracy so far.
+        best: the best validation accuracy so far, or validation loss where there are no classes.
+        measure: further figures of the validation part at each epoch's end, for the records.
     """
 
     model: nn.Module
@@ -63,6 +64,7 @@ class Trainer:
     step: int = 0
     seconds: float = 0.0
     best: float | None = None
+    measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
         """Begin the first epoch.
@@ -98,8 +100,8 @@ class Trainer:
         """Train from where it stands to the last epoch.
 
         Args:
-            save: keeps a checkpoint under its name: ``best`` (highest validation accuracy, the later of
-                equals) before ``last``, so that a resumed run never misses one.
+            save: keeps a checkpoint under its name: ``best`` (highest validation accuracy, or lowest loss where
+                there are no classes, the later of equals) before ``last``, so that a resumed run never misses one.
             record: keeps an epoch's record; called before the checkpoint that contains the epoch.
             progress: called after every step.
             stop: asked after every step.
@@ -142,7 +144,7 @@ class Trainer:
         self.optimizer.zero_grad()
         losses.mean().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        right = outputs.argmax(1) == batch.targets
+        right = None if batch.targets.is_floating_point() else outputs.argmax(1) == batch.targets
         none, one = torch.zeros_like(task_losses), torch.ones_like(task_losses)
         counts = (none if values is None else one, none if residuals is None else one)
         terms = (losses, task_losses, right, values, residuals, *counts)
@@ -208,16 +210,24 @@ class Trainer:
             self._refuse("the validation loss")
         line = self._record(validated)
         self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
-        reached = line.validation_accuracy
-        improved = reached is not None and (self.best is None or reached >= self.best)
-        self.best = reached if improved else self.best
+        improved = self._improved(line)
         record(line)
         checkpoint = self.checkpoint()
         if improved:
             save("best", checkpoint)
         save("last", checkpoint)
 
-    def _record(self, validated: tuple[float, float] | None) -> EpochRecord:
+    def _improved(self, line: EpochRecord) -> bool:
+        """Whether no epoch before was better, by accuracy or, without classes, by loss; remembers the best."""
+        sign, reached = 1, line.validation_accuracy
+        if reached is None:
+            sign, reached = -1, line.validation_loss
+        if reached is None or (self.best is not None and sign * reached < sign * self.best):
+            return False
+        self.best = reached
+        return True
+
+    def _record(self, validated: tuple[float, float | None] | None) -> EpochRecord:
         """The epoch's line; lr, w and iterations are those of its last step."""
         means, last = self.running(), self.epoch + (self.step - 1) / self.steps
         penalised = self._penalised(last)
@@ -227,7 +237,7 @@ class Trainer:
             seconds=self.seconds,
             loss=means["loss"],
             task_loss=means["task_loss"],
-            accuracy=means["accuracy"],
+            accuracy=None if self.dataset.train.targets.is_floating_point() else means["accuracy"],
             penalty=means["penalty"] if self.sums[-2] > 0 else None,
             residual=means["residual"] if self.sums[-1] > 0 else None,
             validation_loss=validated[0] if validated else None,
@@ -235,6 +245,7 @@ class Trainer:
             lr=self.lr(last),
             weight=self._weight(last),
             iterations=getattr(self.regularizer.solver(self.epoch), "iterations", None) if penalised else None,
+            task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
         )
 
     def _seen(self) -> int:

@@ -10,23 +10,24 @@ _BATCH = 512
 
 
 @torch.no_grad()
-def validate(model: nn.Module, part: Part, objective: Objective) -> tuple[float, float] | None:
+def validate(model: nn.Module, part: Part, objective: Objective) -> tuple[float, float | None] | None:
     """Mean loss and accuracy in eval mode.
 
     Args:
-        model: images → logits; its mode is left as eval.
+        model: inputs → outputs; its mode is left as eval.
         part: examples, unaugmented; perhaps none.
         objective: the task's loss.
 
     Returns:
-        (loss, accuracy), or None for an empty part.
+        (loss, accuracy), or None for an empty part; the accuracy is None where targets are values.
     """
     if len(part) == 0:
         return None
     model.eval()
+    values = part.targets.is_floating_point()
     loss, right = 0.0, 0
     for batch in part.batches(_BATCH):
         outputs = model(batch.inputs)
         loss += float(objective(outputs, batch.targets).double().sum())
-        right += int((outputs.argmax(1) == batch.targets).sum())
-    return loss / len(part), right / len(part)
+        right += 0 if values else int((outputs.argmax(1) == batch.targets).sum())
+    return loss / len(part), None if values else right / len(part)

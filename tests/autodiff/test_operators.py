@@ -14,7 +14,7 @@ from jhrun.models import CNN, MLP
 
 B, C, SHAPE = 3, 4, (2, 4, 4)
 D = 32
-DATA = {"shape": SHAPE, "classes": C, "mean": [0.4, 0.5], "std": [0.5, 0.25]}
+DATA = {"shape": SHAPE, "outputs": C, "mean": [0.4, 0.5], "std": [0.5, 0.25]}
 NETWORKS = {
     "mlp": lambda: MLP(**DATA, widths=[6, 5]),
     "cnn": lambda: CNN(**DATA, widths=[6], hidden=5, normalisation="group", weight_standardisation=True),

@@ -7,7 +7,7 @@ import torch
 
 from jhrun.data import Dataset, Part
 from jhrun.data.augment import crop_and_flip
-from jhrun.data.dataset import as_pixels, split
+from jhrun.data.dataset import decoded, split
 
 SIZES = (23, 17, 13)
 """Examples of each class in the training part below: 53."""
@@ -124,7 +124,7 @@ def test_a_part_is_read_in_its_stored_order():
 
 def test_pixels_are_float32_from_0_to_1():
     stored = torch.arange(256, dtype=torch.uint8)
-    pixels = as_pixels(stored)
+    pixels = decoded(stored)
     assert pixels.dtype == torch.float32
     assert pixels.tolist() == pytest.approx([k / 255 for k in range(256)], abs=1e-7)
     assert (pixels[0], pixels[-1]) == (0, 1)
@@ -142,7 +142,7 @@ def test_reading_leaves_the_stored_examples_alone():
 
 def test_the_spec_tells_a_network_what_it_needs():
     spec = small().spec
-    assert (spec.shape, spec.classes, spec.mean, spec.std) == ((1, 4, 4), 3, (0.5,), (0.25,))
+    assert (spec.shape, spec.outputs, spec.mean, spec.std) == ((1, 4, 4), 3, (0.5,), (0.25,))
 
 
 def test_to_keeps_everything():

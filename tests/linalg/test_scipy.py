@@ -21,7 +21,7 @@ def trained():
         return F.interpolate(part.inputs.float() / 255, size=28, mode="bilinear"), part.targets
 
     torch.manual_seed(0)
-    model = CNN(shape=(1, 28, 28), classes=10, mean=data.mean, std=data.std)
+    model = CNN(shape=(1, 28, 28), outputs=10, mean=data.mean, std=data.std)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     x, y = enlarged(data.train)
     for some in [*torch.randperm(len(x)).split(64)] * 2:

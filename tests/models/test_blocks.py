@@ -11,9 +11,11 @@ from torch.func import functional_call
 from jhrun.models.blocks import (
     ACTIVATIONS,
     Normalise,
+    Rescale,
     StandardisedConv2d,
     activation,
     convolution,
+    image_shape,
     normalisation,
 )
 
@@ -162,3 +164,21 @@ def test_convolution_keeps_or_divides_the_size(size, stride, standardised, bias)
     assert layer(torch.rand(2, 3, 8, 7)).shape == (2, 4, -(-8 // stride), -(-7 // stride))
     assert isinstance(layer, StandardisedConv2d) == standardised
     assert (layer.bias is not None) == bias
+
+
+def test_vectors_are_normalised_too():
+    x = torch.tensor([[1.0, 2.0, 5.0]])
+    assert torch.equal(Normalise([1.0], [2.0], axes=0)(x), torch.tensor([[0.0, 0.5, 2.0]]))
+
+
+def test_rescale_takes_standardised_outputs_to_their_units():
+    layer = Rescale(3.0, 2.0)
+    assert torch.equal(layer(torch.tensor([[-1.0, 0.5]])), torch.tensor([[1.0, 4.0]]))
+    assert set(layer.state_dict()) == {"mean", "std"}
+    assert not list(layer.parameters())
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (1, 2, 3, 4)])
+def test_what_is_no_image_is_refused(shape):
+    with pytest.raises(ValueError, match="use model=mlp"):
+        image_shape(shape)

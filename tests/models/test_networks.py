@@ -19,8 +19,8 @@ SMALL = {
 }
 
 
-def spec(shape=(3, 32, 32), classes=10):
-    return {"shape": shape, "classes": classes, "mean": [0.4] * shape[0], "std": [0.2] * shape[0]}
+def spec(shape=(3, 32, 32), outputs=10):
+    return {"shape": shape, "outputs": outputs, "mean": [0.4] * shape[0], "std": [0.2] * shape[0]}
 
 
 def count(network):
@@ -30,7 +30,7 @@ def count(network):
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 7, 5)], ids=str)
 @pytest.mark.parametrize("name", SMALL)
 def test_a_network_turns_images_into_logits(name, shape):
-    network = SMALL[name](**spec(shape, classes=7))
+    network = SMALL[name](**spec(shape, outputs=7))
     assert network(torch.rand(3, *shape)).shape == (3, 7)
 
 
@@ -43,7 +43,7 @@ def test_a_network_turns_images_into_logits(name, shape):
         # 9·1·4 + 4, 9·4·8 + 8, then 8·7·7 features: ·16 + 16, and 16·10 + 10
         (lambda: CNN(widths=[4, 8], hidden=16, **spec((1, 28, 28))), 40 + 296 + 6288 + 170),
         (lambda: resnet18(**spec()), 11_173_962),
-        (lambda: resnet18(**spec(classes=100)), 11_173_962 + 90 * 513),
+        (lambda: resnet18(**spec(outputs=100)), 11_173_962 + 90 * 513),
         (lambda: wrn28_10(**spec()), 36_481_434),
     ],
 )
@@ -112,8 +112,8 @@ def test_a_block_adds_its_branches_before_the_activation(number):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_normalisation_is_the_first_layer(name):
-    network = SMALL[name](shape=(2, 8, 8), classes=3, mean=[0.1, 0.6], std=[0.5, 0.25])
-    plain = SMALL[name](shape=(2, 8, 8), classes=3, mean=[0.0, 0.0], std=[1.0, 1.0])
+    network = SMALL[name](shape=(2, 8, 8), outputs=3, mean=[0.1, 0.6], std=[0.5, 0.25])
+    plain = SMALL[name](shape=(2, 8, 8), outputs=3, mean=[0.0, 0.0], std=[1.0, 1.0])
     weights = {key: value for key, value in network.state_dict().items() if key not in {"0.mean", "0.std"}}
     plain.load_state_dict(weights, strict=False)
     x = torch.rand(3, 2, 8, 8)
@@ -189,3 +189,13 @@ def test_two_networks_from_the_same_random_state_are_equal():
         networks.append(ResNet(stem=4, widths=[4, 8], blocks_per_stage=1, **spec()))
     one, other = (network.state_dict() for network in networks)
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_only_a_perceptron_takes_vectors():
+    options = {"shape": (5,), "outputs": 2, "mean": (0.0,), "std": (1.0,)}
+    network = MLP(widths=[3], **options)
+    assert network(torch.zeros(4, 5)).shape == (4, 2)
+    assert sum(p.numel() for p in network.parameters()) == 5 * 3 + 3 + 3 * 2 + 2
+    for build in (CNN, resnet18):
+        with pytest.raises(ValueError, match="use model=mlp"):
+            build(**options)

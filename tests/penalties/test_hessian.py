@@ -9,7 +9,7 @@ from jhrun.records import Batch
 
 def test_linear_network_is_penalised_by_its_gauss_newton_matrix():
     """With f(x) = W (x − mean)/std + b, J = W/std and p = softmax f: H = Jᵀ(diag p − p pᵀ)J at any target."""
-    model = MLP(shape=(1, 2, 2), classes=3, mean=[0.3], std=[0.5], widths=[]).double()
+    model = MLP(shape=(1, 2, 2), outputs=3, mean=[0.3], std=[0.5], widths=[]).double()
     x = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     batch = Batch(x, torch.tensor([0, 1, 2, 0, 1]))
     result = Hessian()(model, CrossEntropy(), batch, Lanczos(4), torch.Generator().manual_seed(0))

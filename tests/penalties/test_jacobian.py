@@ -9,7 +9,7 @@ from jhrun.records import Batch
 
 def test_linear_network_is_penalised_by_its_weights():
     """f(x) = W (x − mean)/std + b has the Jacobian W/std at every x, whatever the target."""
-    model = MLP(shape=(1, 2, 2), classes=3, mean=[0.3], std=[0.5], widths=[])
+    model = MLP(shape=(1, 2, 2), outputs=3, mean=[0.3], std=[0.5], widths=[])
     x = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     model.double()
     batch = Batch(x, torch.tensor([0, 1, 2, 0, 1]))

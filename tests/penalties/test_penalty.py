@@ -15,7 +15,7 @@ from jhrun.records import Batch
 
 EPS = torch.finfo(torch.float64).eps
 B, C, SHAPE, D = 3, 4, (1, 3, 4), 12
-DATA = {"shape": SHAPE, "classes": C, "mean": [0.4], "std": [0.5]}
+DATA = {"shape": SHAPE, "outputs": C, "mean": [0.4], "std": [0.5]}
 NETWORKS = {
     "mlp": lambda: MLP(**DATA, widths=[6, 5]),
     "cnn": lambda: CNN(**DATA, widths=[6], hidden=5, normalisation="group"),

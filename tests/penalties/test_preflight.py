@@ -10,7 +10,7 @@ from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian, preflight
 from jhrun.records import Batch
 
-SPEC = {"shape": (1, 8, 8), "classes": 3, "mean": [0.3], "std": [0.4]}
+SPEC = {"shape": (1, 8, 8), "outputs": 3, "mean": [0.3], "std": [0.4]}
 BATCH = Batch(torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 2]))
 
 

@@ -90,4 +90,4 @@ def test_a_line_cut_off_by_a_crash_is_left_out(tmp_path):
 
 
 def test_a_table_escapes_what_markdown_would_read():
-    assert tables.markdown(("", "a"), [("x|y", "1")]).splitlines()[-1] == r"| x\|y | 1 |"
+    assert tables.markdown([("", "a"), ("x|y", "1")]).splitlines()[-1] == r"| x\|y | 1 |"

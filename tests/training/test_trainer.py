@@ -14,11 +14,12 @@ from torch.optim import SGD, Adam, AdamW
 
 from jhrun.data import Dataset, Part
 from jhrun.data.digits import digits
+from jhrun.data.regression import disentanglement
 from jhrun.errors import NumericalError
 from jhrun.linalg import Direction, Lanczos
 from jhrun.models import CNN, MLP
-from jhrun.objectives import CrossEntropy
-from jhrun.penalties import Hessian, Jacobian
+from jhrun.objectives import CrossEntropy, SquaredError
+from jhrun.penalties import Hessian, HessianDiagonality, Jacobian
 from jhrun.training import Checkpoint, Interrupted, Regularizer, Trainer, TrainOptions
 from jhrun.training.state import optimizer_tensors
 from jhrun.training.validation import validate
@@ -487,6 +488,39 @@ def test_of_equals_the_later_is_best():
     assert log.cursors == [(name, epoch, 0) for epoch in (1, 2, 3) for name in ("best", "last")]
 
 
+def values(**options):
+    """A trainer of a regression task."""
+    data = disentanglement(dimension=3, examples=100, validation=0.2)
+    return trainer(data=data, objective=SquaredError(), **options)
+
+
+def test_without_classes_the_best_is_the_one_of_lowest_loss():
+    log = Log().run(values(lr=lambda epoch: 0.3 * (int(epoch) % 2 + 0.1), epochs=8))
+    losses = [record.validation_loss for record in log.records]
+    assert any(after > before for before, after in pairwise(losses))
+    best = [c.info["epoch"] for name, c in log.saves if name == "best"]
+    assert best == [i + 1 for i, loss in enumerate(losses) if loss <= min(losses[: i + 1])]
+    assert log.saves[-1][1].info["best"] == min(losses)
+    assert {(r.accuracy, r.validation_accuracy) for r in log.records} == {(None, None)}
+
+
+def test_a_measure_is_recorded_after_each_epoch():
+    seen = []
+
+    def measure(model, part):
+        seen.append(part)
+        return {"weights": float(sum(p.detach().double().sum() for p in model.parameters()))}
+
+    current = values(penalties=[HessianDiagonality("output")])
+    current.measure = measure
+    log = Log().run(current)
+    assert seen == [current.dataset.validation] * 2
+    lasts = [c.weights for name, c in log.saves if name == "last"]
+    for record, weights in zip(log.records, lasts, strict=True):
+        parameters = [weights[name] for name, _ in current.model.named_parameters()]
+        assert record.task == {"weights": float(sum(p.double().sum() for p in parameters))}
+
+
 def test_without_validation_nothing_is_chosen():
     log = Log().run(trainer(data=replace(some_digits(), validation=Part(*NOTHING))))
     assert log.cursors == [("last", 1, 0), ("last", 2, 0)]
@@ -594,7 +628,8 @@ def test_the_network_is_in_training_mode_while_it_is_trained():
 
 def test_a_record_has_nothing_but_numbers():
     record = Log().run(trainer(penalties=[Jacobian()])).records[0]
-    assert all(type(getattr(record, f.name)) in {int, float} for f in fields(record))
+    assert all(type(getattr(record, f.name)) in {int, float} for f in fields(record) if f.name != "task")
+    assert record.task is None
 
 
 def test_it_learns():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from jhrun.data import Part
-from jhrun.objectives import CrossEntropy
+from jhrun.objectives import CrossEntropy, SquaredError
 from jhrun.training.validation import validate
 
 
@@ -44,3 +44,10 @@ def test_dropout_and_batch_statistics_stand_still():
     assert len(results) == 1
     assert torch.equal(model[0].running_mean, before)
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_values_have_a_loss_and_no_accuracy():
+    inputs, targets = torch.randn(7, 3), torch.randn(7, 2)
+    model = nn.Linear(3, 2)
+    expected = (model(inputs) - targets).square().mean().item()
+    assert validate(model, Part(inputs, targets), SquaredError()) == (pytest.approx(expected, rel=1e-6), None)

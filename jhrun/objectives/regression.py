@@ -1,0 +1,32 @@
+"""Losses for values."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class SquaredError:
+    """The mean over outputs of (z − y)².
+
+    Class numbers stand for their unit vectors (L. Hui and M. Belkin, arXiv 2006.07322).
+
+    Example:
+        >>> import torch
+        >>> SquaredError()(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]]))
+        tensor([2.5000])
+        >>> SquaredError()(torch.tensor([[1.0, 1.0]]), torch.tensor([1]))
+        tensor([0.5000])
+    """
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Loss of each example.
+
+        Args:
+            outputs: z, (B, m).
+            targets: y, (B, m), or class numbers (B,), int64.
+
+        Returns:
+            (B,), in the targets' units squared.
+        """
+        if not targets.is_floating_point():
+            targets = F.one_hot(targets, outputs.shape[1]).to(outputs.dtype)
+        return (outputs - targets).square().mean(1)
