@@ -82,7 +82,8 @@ def hessian(model: nn.Module, x: Tensor) -> Tensor:
 
 def asymmetry(matrix: Tensor) -> Tensor:
     """‖A − Aᵀ‖_F of a square matrix."""
-    return torch.linalg.matrix_norm(matrix - matrix.mT)
+    norm: Tensor = torch.linalg.matrix_norm(matrix - matrix.mT)
+    return norm
 
 
 def off_diagonal(matrix: Tensor) -> Tensor:
