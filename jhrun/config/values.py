@@ -114,6 +114,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
     "dataset.validation": share,
     "epsilon": optional(radius),
+    "epsilon_l2": optional(radius),
+    "cascade": one_of(True, False),
     "seed": optional(whole(0)),
     "device": device_name,
     "plugins": package_names,

@@ -99,7 +99,7 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
         record, each, images = load(folder.evaluation(report["evaluation"]))
         for name, attack in record["attacks"].items():
             text = (
-                f"Test images, their twins under {name} at ε = {tables.radius(attack['epsilon'])}, and the "
+                f"Test images, their twins under {name} at ε = {tables.ball(attack)}, and the "
                 "differences magnified around grey; above each, the class the network sees."
             )
             grid = figures.adversarial_grid(images, each, name, record["classes"])

@@ -3,6 +3,11 @@
 from typing import Any
 
 Row = tuple[str, ...]
+NOTE = (
+    "An example counts as robust when it is right clean and at the worst input that the attack met; the worst "
+    "case counts it when it is right under every attack of one norm. ε is the radius in pixels of [0, 1], in ℓ∞ "
+    "where nothing else is said. A dash: the attack saw only the n examples that earlier ones had left."
+)
 HEADER: Row = ("", "accuracy", "95 % interval", "n", "ε")
 
 
@@ -11,10 +16,19 @@ def headline_rows(report: dict[str, Any]) -> list[Row]:
     if report["clean"] is None:
         return []
     rows: list[Row] = [("clean", *_cells(report["clean"]), "")]
-    rows += [(name, *_cells(a), radius(a["epsilon"])) for name, a in report["attacks"].items()]
-    if len(report["attacks"]) > 1:
-        rows.append(("worst case", *_cells(report["worst_case"]), ""))
+    rows += [(name, *_cells(a), ball(a)) for name, a in report["attacks"].items()]
+    if worst := worst_case(report):
+        rows.append((worst, *_cells(report["worst_case"]), ""))
     return rows
+
+
+def worst_case(report: dict[str, Any]) -> str | None:
+    """What the worst case is called: over one norm's attacks, named where that is not ℓ∞; None if there is one."""
+    norm = report["worst_case_norm"]
+    counted = [a for a in report["attacks"].values() if a["norm"] == norm]
+    if len(counted) < 2:
+        return None
+    return "worst case" if norm == "inf" else f"worst case, ℓ{norm}"
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -57,9 +71,21 @@ def radius(epsilon: float) -> str:
     return f"{epsilon:g}"
 
 
-def percent(share: float) -> str:
-    """A share in percent with one digit."""
-    return f"{100 * share:.1f} %"
+def ball(attack: dict[str, Any]) -> str:
+    """An attack's ε, with its norm where that is not ℓ∞."""
+    norm = "" if attack["norm"] == "inf" else f" (ℓ{attack['norm']})"
+    return f"{radius(attack['epsilon'])}{norm}"
+
+
+def last(attack: dict[str, Any]) -> float | None:
+    """The accuracy at the last iterate; None where it is not known, as of older versions' evaluations."""
+    proportion = attack.get("last")
+    return None if proportion is None else proportion["accuracy"]
+
+
+def percent(share: float | None) -> str:
+    """A share in percent with one digit; a dash for one that is not known."""
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def interval(ci95: list[float]) -> str:
@@ -105,4 +131,5 @@ def schedule(value: Any) -> str:
 
 
 def _cells(proportion: dict[str, Any]) -> tuple[str, str, str]:
-    return percent(proportion["accuracy"]), interval(proportion["ci95"]), str(proportion["n"])
+    ci95 = proportion["ci95"]
+    return percent(proportion["accuracy"]), "" if ci95 is None else interval(ci95), str(proportion["n"])

@@ -56,7 +56,11 @@ def test_epsilon_is_an_option_and_zero_changes_nothing(tiny, jhrun):
 def test_a_setting_of_an_attack_can_be_changed(tiny, jhrun):
     run = tiny("evaluate=false")
     assert jhrun("eval", "run=run", "attack=pgd20", "attack.pgd20.steps=3", "name=short")[0] == 0
-    assert results(run, "short")["attacks"]["pgd20"]["parameters"] == {"steps": 3, "relative_step": 0.1}
+    assert results(run, "short")["attacks"]["pgd20"]["parameters"] == {
+        "steps": 3,
+        "relative_step": 0.1,
+        "restarts": 1,
+    }
 
 
 def test_last_is_taken_unless_best_is_asked_for(tiny, jhrun):
