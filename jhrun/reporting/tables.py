@@ -72,9 +72,10 @@ def radius(epsilon: float) -> str:
 
 
 def ball(attack: dict[str, Any]) -> str:
-    """An attack's ε, with its norm where that is not ℓ∞."""
-    norm = "" if attack["norm"] == "inf" else f" (ℓ{attack['norm']})"
-    return f"{radius(attack['epsilon'])}{norm}"
+    """An attack's ε, with its norm where that is not ℓ∞; only in ℓ∞ is it a number of grey levels."""
+    if attack["norm"] == "inf":
+        return radius(attack["epsilon"])
+    return f"{attack['epsilon']:g} (ℓ{attack['norm']})"
 
 
 def last(attack: dict[str, Any]) -> float | None:
