@@ -87,7 +87,6 @@ class Attack(ABC):
                 input_gradient(watched, inputs, targets)
                 watched.watching = self.iterates
                 found = self.perturb(watched, inputs, targets).detach()
-                require_finite("the inputs that it found", found)
                 last = self.confine(found.to(inputs.dtype), inputs)
                 watched.watching = True
                 watched.eval()
