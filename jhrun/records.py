@@ -132,24 +132,29 @@ class AttackRecord:
     """One attack on a whole test set.
 
     Attributes:
-        robust: share of examples that are classified right both clean and attacked.
+        robust: share of examples that are classified right clean, at the attack's last and at its worst input;
+            None where it saw only what earlier attacks had left, so that the share would mean something else.
         epsilon: radius of the ball, in pixel units (the image's range is [0, 1]).
-        norm: of the ball.
+        norm: of the ball, ``inf`` or ``2``.
         seconds: wall time.
         parameters: the attack's other settings.
+        last: share of examples that are right clean and at the last iterate, as is published; None likewise.
+        attacked: how many examples it saw; None for all.
     """
 
-    robust: Proportion
+    robust: Proportion | None
     epsilon: float
     norm: str
     seconds: float
     parameters: dict[str, Any]
+    last: Proportion | None = None
+    attacked: int | None = None
 
     def flat(self) -> dict[str, Any]:
         """The record as ``report.json`` has it, with accuracy, n and ci95 on the first level."""
         record = asdict(self)
-        robust: dict[str, Any] = record.pop("robust")
-        return robust | record
+        robust: dict[str, Any] | None = record.pop("robust")
+        return (robust or {"accuracy": None, "n": self.attacked, "ci95": None}) | record
 
 
 @dataclass(frozen=True)
@@ -163,11 +168,12 @@ class EvaluationRecord:
         dataset_part: which part was classified, ``test``.
         classes: names of the classes.
         clean: accuracy on it.
-        worst_case: share of examples that are right clean and under every attack.
+        worst_case: share of examples that are right clean and under every attack of one norm.
         attacks: one record for each attack.
         seed: of the attacks' random starts.
         device: where it ran.
         date: when it ended, ISO 8601 with time zone.
+        worst_case_norm: the norm of the attacks that the worst case is over; None without an attack.
     """
 
     name: str
@@ -181,6 +187,7 @@ class EvaluationRecord:
     seed: int
     device: str
     date: str
+    worst_case_norm: str | None = "inf"
 
     def flat(self) -> dict[str, Any]:
         """The record as JSON has it."""

@@ -92,7 +92,14 @@ def test_an_attacks_record_is_flat():
         "norm": "inf",
         "seconds": 1.5,
         "parameters": {"steps": 20},
+        "last": None,
+        "attacked": None,
     }
+
+
+def test_an_attack_that_saw_only_survivors_claims_no_accuracy():
+    flat = AttackRecord(None, 0.1, "inf", 1.5, {}, attacked=7).flat()
+    assert (flat["accuracy"], flat["ci95"], flat["last"], flat["n"], flat["attacked"]) == (None, None, None, 7, 7)
 
 
 def test_an_evaluations_record_is_json():

@@ -3,34 +3,52 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from jhrun.attacks.watched import ROUNDING, Watched
 from jhrun.errors import NumericalError
+
+
+class Adversarial(NamedTuple):
+    """What an attack found for a batch: detached, finite, in the ball and in [0, 1], (B, ch, h, w) each.
+
+    Attributes:
+        last: the last iterate, which is what is published; of a search that keeps its best point, that point.
+        worst: the input, of those that the search offered, the clean one and the last one, that is worst for the
+            network: misclassified beats not, then the smaller margin z_y − max_{j≠y} z_j wins.
+    """
+
+    last: Tensor
+    worst: Tensor
 
 
 class Attack(ABC):
     """A search for inputs near x that are classified wrongly.
 
     A subclass says how to search (``perturb``); calling the attack adds the guarantees: every submodule is in eval
-    mode while it runs and in its own mode afterwards, also after an exception; the global random state is
-    untouched; the result is finite, in the ball and in [0, 1].
+    mode while it runs and in its own mode afterwards, also after an exception; no parameter gets a gradient; the
+    global random state is untouched; the result is finite, in the ball and in [0, 1].
 
     Attributes:
-        norm: of the ball.
-        epsilon: its radius, in pixel units.
+        norm: of the ball, ``inf`` or ``2``.
+        iterates: whether each pass during the search is one iterate for each of the model's current rows.
+        epsilon: the ball's radius: in pixel units, and for ``2`` the root of the sum of their squares.
+        parameters: the settings besides epsilon, for the record.
     """
 
     norm = "inf"
+    iterates = False
 
-    def __init__(self, epsilon: float) -> None:
+    def __init__(self, epsilon: float, **parameters: Any) -> None:
         """Set the radius.
 
         Args:
             epsilon: at least 0.
+            **parameters: the subclass's own settings.
 
         Raises:
             ValueError: epsilon is negative or not finite.
@@ -38,27 +56,23 @@ class Attack(ABC):
         if not 0 <= epsilon < float("inf"):
             raise ValueError(f"epsilon={epsilon}: must be a number of at least 0")
         self.epsilon = float(epsilon)
-
-    @property
-    @abstractmethod
-    def parameters(self) -> dict[str, Any]:
-        """The settings besides epsilon, for the record."""
+        self.parameters = parameters
 
     @abstractmethod
-    def perturb(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search itself; may draw from the global random state, which is the attack's own here."""
 
-    def __call__(self, model: nn.Module, inputs: Tensor, targets: Tensor, *, seed: int) -> Tensor:
+    def __call__(self, model: nn.Module, inputs: Tensor, targets: Tensor, *, seed: int) -> Adversarial:
         """Attack a batch.
 
         Args:
             model: images → logits.
             inputs: (B, ch, h, w) in [0, 1].
             targets: right classes, (B,).
-            seed: of random starts; the same seed gives the same result.
+            seed: of everything random; the same seed gives the same result.
 
         Returns:
-            Adversarial inputs, detached, in [0, 1], ‖result − inputs‖ ≤ epsilon; a copy of the inputs if it is 0.
+            The last and the worst input of each example; copies of the inputs if epsilon is 0.
 
         Raises:
             NumericalError: the network's outputs or their gradients are not finite, or the search's result is not;
@@ -66,25 +80,41 @@ class Attack(ABC):
         """
         inputs = inputs.detach()
         if self.epsilon == 0:
-            return inputs.clone()
-        with evaluation_mode(model), private_randomness(seed, inputs.device):
-            self._require_finite("the network's gradients", input_gradient(model, inputs, targets))
-            found = self.perturb(model, inputs, targets).detach()
-        self._require_finite("the inputs that it found", found)
-        return self.confine(found, inputs)
+            return Adversarial(inputs.clone(), inputs.clone())
+        watched = Watched(model, inputs, targets, self.confine)
+        try:
+            with evaluation_mode(watched), frozen(model), private_randomness(seed):
+                input_gradient(watched, inputs, targets)
+                watched.watching = self.iterates
+                found = self.perturb(watched, inputs, targets).detach()
+                last = self.confine(found.to(inputs.dtype), inputs)
+                watched.watching = True
+                watched.eval()
+                watched.survivors(last)
+        except NumericalError as error:
+            raise NumericalError(f"under {type(self).__name__}: {error}", "", "") from error
+        return Adversarial(last, watched.worst)
 
-    def _require_finite(self, what: str, values: Tensor) -> None:
-        bad = int((~values.isfinite()).flatten(1).any(1).sum())
-        if bad:
-            raise NumericalError(
-                f"{what} are not finite under {type(self).__name__}",
-                f"{bad} of {len(values)} examples of a batch",
-                "look at the training curves, or evaluate another checkpoint",
-            )
+    def distance(self, found: Tensor, inputs: Tensor) -> Tensor:
+        """‖found − inputs‖ of each example in the attack's norm, (B,)."""
+        length: Tensor = torch.linalg.vector_norm((found - inputs).flatten(1), ord=float(self.norm), dim=1)
+        return length
+
+    def inside(self, found: Tensor, inputs: Tensor) -> Tensor:
+        """The found points that lie in the ball, and the inputs where they do not: for searches without one."""
+        outside = self.distance(found, inputs) > self.epsilon + ROUNDING
+        return torch.where(outside.view(-1, *[1] * (inputs.ndim - 1)), inputs, found)
 
     def confine(self, found: Tensor, inputs: Tensor) -> Tensor:
-        """The nearest point in ball and range; what is there already stays bit for bit."""
-        return found.maximum(inputs - self.epsilon).minimum(inputs + self.epsilon).clamp(0, 1)
+        """The nearest point of the ball, then of the range; what is in both already stays bit for bit."""
+        if self.norm == "inf":
+            in_ball = found.maximum(inputs - self.epsilon).minimum(inputs + self.epsilon)
+        else:
+            length = self.distance(found, inputs).view(-1, *[1] * (inputs.ndim - 1))
+            outside = length > self.epsilon * (1 + ROUNDING)
+            in_ball = torch.where(outside, inputs + (found - inputs) * (self.epsilon / length), found)
+        # this does not leave the ball: the inputs lie in the range, so that clamping brings a pixel nearer to them
+        return in_ball.clamp(0, 1)
 
 
 def input_gradient(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -109,9 +139,29 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def private_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's global generators seeded inside and as they were afterwards."""
-    devices = [device] if device.type == "cuda" else []
+def frozen(model: nn.Module) -> Iterator[None]:
+    """No parameter asks for a gradient: passes are cheaper, and a search that calls ``backward`` leaves none."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def private_randomness(seed: int) -> Iterator[None]:
+    """Torch's global generators, of all devices, seeded inside and as they were afterwards."""
+    # to seed one is to seed all, whatever device the batch is on
+    there = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if there else ()
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed % 2**63)
         yield
+
+
+def drawn_seed() -> int:
+    """A seed for a library that sets the global one, drawn from the attack's own randomness."""
+    return int(torch.randint(2**62, ()))

@@ -1,46 +1,72 @@
-"""Projected gradient descent."""
-
-from typing import Any
+"""Projected gradient descent in the ℓ∞ and in the ℓ2 ball."""
 
 import torchattacks
-from torch import Tensor, nn
+from torch import Tensor
 
+from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.watched import Watched
 
 
 class PGD(Attack):
     """n signed gradient steps on the cross-entropy in the ℓ∞ ball, from a uniformly random point of it.
 
-    Source: A. Madry et al., arXiv 1706.06083. The result is the last iterate, which is what is published.
+    Source: A. Madry et al., arXiv 1706.06083. With restarts, the examples whose last iterate is still right are
+    attacked again from another point; the last iterate is then that of the last restart an example took part in.
     """
 
-    def __init__(self, epsilon: float, steps: int = 20, relative_step: float | None = None) -> None:
+    iterates = True
+
+    def __init__(
+        self, epsilon: float, steps: int = 20, relative_step: float | None = None, restarts: int = 1
+    ) -> None:
         """Set radius and steps.
 
         Args:
             epsilon: radius of the ball, in pixel units.
             steps: n, at least 1.
             relative_step: length of a step, in units of epsilon; 2/n if not given.
+            restarts: how often to begin at most, at least 1.
 
         Raises:
             ValueError: an argument outside its range.
         """
-        super().__init__(epsilon)
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"steps={steps}: must be a whole number of at least 1")
-        if relative_step is not None and not 0 < relative_step < float("inf"):
-            raise ValueError(f"relative_step={relative_step}: must be a number above 0")
-        self.steps = steps
+        require_whole(steps=steps, restarts=restarts)
         self.relative_step = 2 / steps if relative_step is None else relative_step
+        require_positive(relative_step=self.relative_step)
+        self.steps, self.restarts = steps, restarts
+        super().__init__(epsilon, steps=steps, relative_step=self.relative_step, restarts=restarts)
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Number of steps, and their length in units of epsilon."""
-        return {"steps": self.steps, "relative_step": self.relative_step}
+    def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The iteration, by torchattacks, begun anew for those that survive it."""
+        attack, last, left = self._single(model), inputs.clone(), model.rows
+        for restart in range(self.restarts):
+            with model.only(left):
+                last[left] = attack(inputs[left], targets[left])
+                # after the last restart the caller looks at the result anyway
+                left = left if restart + 1 == self.restarts else model.survivors(last[left])
+            if not len(left):
+                break
+        return last
 
-    def perturb(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The iteration, by torchattacks."""
-        attack = torchattacks.PGD(
-            model, eps=self.epsilon, alpha=self.relative_step * self.epsilon, steps=self.steps, random_start=True
+    def _single(self, model: Watched) -> torchattacks.attack.Attack:
+        """One restart."""
+        step = self.relative_step * self.epsilon
+        return torchattacks.PGD(model, eps=self.epsilon, alpha=step, steps=self.steps, random_start=True)
+
+
+class PGDL2(PGD):
+    """n gradient steps of a fixed ℓ2 length on the cross-entropy in the ℓ2 ball, from a random point of it.
+
+    Source: A. Madry et al., arXiv 1706.06083.
+    """
+
+    norm = "2"
+
+    def _single(self, model: Watched) -> torchattacks.attack.Attack:
+        """One restart."""
+        step = self.relative_step * self.epsilon
+        # the library adds this to the gradient's length; its own 1e-10 swallows that of a confident network
+        return torchattacks.PGDL2(
+            model, eps=self.epsilon, alpha=step, steps=self.steps, random_start=True, eps_for_division=1e-30
         )
-        return attack(inputs, targets)  # type: ignore[no-any-return]

@@ -44,10 +44,14 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     if call["dataset"]["root"] is not None:
         values["dataset"]["root"] = call["dataset"]["root"]
     seed = values["seed"] if call["seed"] is None else call["seed"]
-    epsilon = values["epsilon"] if call["epsilon"] is None else call["epsilon"]
+    # runs of older versions have no epsilon_l2
+    radii = {
+        norm: values.get(key) if call[key] is None else call[key]
+        for norm, key in (("inf", "epsilon"), ("2", "epsilon_l2"))
+    }
     with logged(folder), resources_named(folder):
         objects.apply_options(values)
-        attacks = objects.attacks(call, epsilon, plugins)
+        attacks = objects.attacks(call, radii, plugins)
         # a name that is taken is told before anything is loaded
         free_name(folder, call["name"], attacks)
         checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
@@ -68,6 +72,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
             checkpoint=call["checkpoint"],
             epoch=epoch,
             seed=seed,
+            cascade=call["cascade"],
         )
         report = write_report(folder, values)
         say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
@@ -85,6 +90,7 @@ def run_evaluation(
     checkpoint: str,
     epoch: int,
     seed: int,
+    cascade: bool = False,
 ) -> None:
     """Attack a network, or measure what it predicts where there are no classes, and keep the results in the run.
 
@@ -97,6 +103,7 @@ def run_evaluation(
         checkpoint: which one the network is.
         epoch: how many epochs it was trained for.
         seed: of random starts.
+        cascade: whether later attacks see only what earlier ones left.
     """
     if not data.classes:
         begun = time.perf_counter()
@@ -110,9 +117,11 @@ def run_evaluation(
 
         def progress(attack: str, done: int, n: int) -> None:
             bar.set_description(f"attack {attack}", refresh=False)
-            bar.update(list(attacks).index(attack) * n + done - bar.n)
+            # of a cascade's later attacks, which see fewer, each counts as much as the first
+            whole = len(data.test)
+            bar.update(list(attacks).index(attack) * whole + done * whole // n - bar.n)
 
-        evaluation = evaluate(model, data.test, attacks, seed=seed, progress=progress)
+        evaluation = evaluate(model, data.test, attacks, seed=seed, cascade=cascade, progress=progress)
     record = EvaluationRecord(
         name=name,
         checkpoint=checkpoint,
@@ -125,6 +134,7 @@ def run_evaluation(
         seed=seed,
         device=device_text(data.test.targets.device),
         date=now(),
+        worst_case_norm=evaluation.worst_case_norm,
     )
     save(folder.evaluation(name), evaluation, record)
 

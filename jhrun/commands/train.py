@@ -57,7 +57,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     with logged(folder), resources_named(folder), ExitStack() as stack:
         finish = stack.enter_context(status_kept(folder)) if resume is None else None
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
-        attacks = objects.attacks(values, values["epsilon"], call["plugins"]) if values["evaluate"] else {}
+        radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
+        attacks = objects.attacks(values, radii, call["plugins"]) if values["evaluate"] else {}
         trainer = _trainer(values, device, call["plugins"])
         attacks = applicable(attacks, trainer.dataset, overrides)
         if finish is None:

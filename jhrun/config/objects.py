@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from jhrun.attacks import Attack
+from jhrun.config import door
 from jhrun.config.door import build
 from jhrun.config.teacher import target
 from jhrun.config.values import radius
@@ -91,10 +92,27 @@ def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Seque
     return built
 
 
-def attacks(config: Values, epsilon: Any, plugins: Sequence[str]) -> dict[str, Attack]:
-    """The chosen attacks by name, each with radius ε."""
-    nodes = config.get("attack") or {}
-    return {name: build("attack", node, plugins=plugins, epsilon=radius(epsilon)) for name, node in nodes.items()}
+def attacks(config: Values, radii: Mapping[str, Any], plugins: Sequence[str]) -> dict[str, Attack]:
+    """The chosen attacks by name, each with the radius of its norm.
+
+    Args:
+        config: of the call.
+        radii: ε by norm, ``inf`` and ``2``; None where there is none.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        The attacks in the order of the configuration.
+
+    Raises:
+        ConfigError: an attack's norm has no radius.
+    """
+    built = {}
+    for name, node in (config.get("attack") or {}).items():
+        norm = getattr(door.target("attack", node.get("_target_"), plugins), "norm", "inf")
+        if radii.get(norm) is None:
+            raise ConfigError("epsilon_l2 has no value", f"attack {name}", "give it: epsilon_l2=0.5")
+        built[name] = build("attack", node, plugins=plugins, epsilon=radius(radii[norm]))
+    return built
 
 
 def apply_options(config: Values) -> None:

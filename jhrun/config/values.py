@@ -116,6 +116,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "dataset.dimension": whole(1),
     "dataset.examples": whole(1),
     "epsilon": optional(radius),
+    "epsilon_l2": optional(radius),
+    "cascade": one_of(True, False),
     "seed": optional(whole(0)),
     "device": device_name,
     "plugins": package_names,

@@ -18,6 +18,9 @@ BATCH = 250
 SHOWN = 8
 """How many examples are kept with their adversarial twins, for the report's pictures."""
 
+SPARED = -1
+"""In place of a predicted class: the example was not attacked, for an earlier attack had broken it."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -26,17 +29,19 @@ class Evaluation:
     Attributes:
         targets: right classes, (N,).
         clean: predicted classes, (N,).
-        attacked: predicted classes under each attack, (N,).
-        distance: ‖x_adv − x‖_∞ under each attack, (N,), in pixel units.
+        attacked: predicted classes at each attack's worst input, (N,); ``SPARED`` where there is none.
+        last: predicted classes at its last iterate, likewise.
+        distance: ‖x_adv − x‖ of the worst input in the attack's norm, (N,), in pixel units; NaN likewise.
         shown: positions of the examples whose images are kept, (k,).
         images: those images, (k, ch, h, w).
-        adversarial: their twins under each attack.
+        adversarial: their twins under each attack, the worst ones; the images themselves where there is none.
         records: the figures of each attack.
     """
 
     targets: Tensor
     clean: Tensor
     attacked: dict[str, Tensor]
+    last: dict[str, Tensor]
     distance: dict[str, Tensor]
     shown: Tensor
     images: Tensor
@@ -50,15 +55,32 @@ class Evaluation:
 
     @property
     def worst_case(self) -> Proportion:
-        """Share of examples that are right clean and under every attack."""
+        """Share of examples that are right clean and under every attack of ``worst_case_norm``."""
         return Proportion.of(int(self.robust().sum()), len(self.targets))
 
+    @property
+    def worst_case_norm(self) -> str | None:
+        """``inf`` where there is such an attack: balls of two norms make no worst case together."""
+        norms = [record.norm for record in self.records.values()]
+        return "inf" if "inf" in norms else next(iter(norms), None)
+
     def robust(self, *names: str) -> Tensor:
-        """Whether each example is right clean and under the named attacks (all of them without a name), (N,)."""
+        """Whether each example is right clean and under some attacks, (N,).
+
+        Args:
+            *names: of the attacks; without one, all of ``worst_case_norm``.
+
+        Returns:
+            True where both the last and the worst input are classified right; False where an attack was spared.
+        """
         right = self.clean == self.targets
-        for name in names or self.attacked:
-            right = right & (self.attacked[name] == self.targets)
+        for name in names or self.of_norm(self.worst_case_norm):
+            right = right & (self.attacked[name] == self.targets) & (self.last[name] == self.targets)
         return right
+
+    def of_norm(self, norm: str | None) -> list[str]:
+        """The names of the attacks in a norm."""
+        return [name for name, record in self.records.items() if record.norm == norm]
 
 
 def evaluate(
@@ -67,6 +89,7 @@ def evaluate(
     attacks: Mapping[str, Attack],
     *,
     seed: int,
+    cascade: bool = False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Evaluation:
     """Classify a part clean and under each attack.
@@ -76,6 +99,8 @@ def evaluate(
         part: the whole of it is used; at least one example.
         attacks: by name.
         seed: of the attacks' random starts; each (attack, batch) has its own stream of it.
+        cascade: spare an attack the examples that are wrong already, clean or under an earlier attack of its norm:
+            the worst case is the same in less time, but the later attacks' own accuracies stay unknown.
         progress: told the stage's name, the examples done and their number.
 
     Returns:
@@ -88,6 +113,7 @@ def evaluate(
             part.targets.cpu(),
             torch.cat(clean).cpu(),
             attacked={},
+            last={},
             distance={},
             shown=shown,
             images=next(part[shown.to(part.targets.device)].batches(SHOWN)).inputs.cpu(),
@@ -95,13 +121,13 @@ def evaluate(
             records={},
         )
         for name, attack in attacks.items():
+            left = torch.ones_like(evaluation.clean, dtype=torch.bool)
+            earlier = evaluation.of_norm(attack.norm)
+            if cascade and earlier:
+                left = evaluation.robust(*earlier)
             begun = time.perf_counter()
-            _attack(model, part, name, attack, seed, progress, evaluation)
-            robust = Proportion.of(int(evaluation.robust(name).sum()), len(part))
-            seconds = time.perf_counter() - begun
-            evaluation.records[name] = AttackRecord(
-                robust, attack.epsilon, attack.norm, seconds, attack.parameters
-            )
+            _attack(model, part, name, attack, left, seed, progress, evaluation)
+            _record(name, attack, left, time.perf_counter() - begun, evaluation)
     return evaluation
 
 
@@ -135,19 +161,40 @@ def _attack(
     part: Part,
     name: str,
     attack: Attack,
+    left: Tensor,
     seed: int,
     progress: Callable[[str, int, int], None],
     evaluation: Evaluation,
 ) -> None:
-    predictions, distances, twins = [], [], []
-    for number, batch in enumerate(part.batches(BATCH)):
+    """Attack those that are left of a part, and note what became of them."""
+    rows = left.nonzero()[:, 0]
+    worst, last = (torch.full_like(evaluation.targets, SPARED) for _ in range(2))
+    distance = torch.full(left.shape, torch.nan)
+    twins = evaluation.images.clone()
+    done = 0
+    for number, batch in enumerate(part[rows.to(part.targets.device)].batches(BATCH)):
+        here = rows[done : done + len(batch)]
         found = attack(model, batch.inputs, batch.targets, seed=seeds.derive(seed, name, number))
-        predictions.append(predict(model, found).cpu())
-        distances.append((found - batch.inputs).abs().flatten(1).amax(1).cpu())
-        first = number * BATCH
-        here = [int(i) - first for i in evaluation.shown if first <= int(i) < first + len(batch)]
-        twins.append(found[here].cpu())
-        progress(name, first + len(batch), len(part))
-    evaluation.attacked[name] = torch.cat(predictions)
-    evaluation.distance[name] = torch.cat(distances)
-    evaluation.adversarial[name] = torch.cat(twins)
+        worst[here], last[here] = predict(model, found.worst).cpu(), predict(model, found.last).cpu()
+        distance[here] = attack.distance(found.worst, batch.inputs).float().cpu()
+        for place, position in enumerate(evaluation.shown.tolist()):
+            if position in here:
+                twins[place] = found.worst[int((here == position).nonzero())].cpu()
+        done += len(batch)
+        progress(name, done, len(rows))
+    evaluation.attacked[name], evaluation.last[name] = worst, last
+    evaluation.distance[name], evaluation.adversarial[name] = distance, twins
+
+
+def _record(name: str, attack: Attack, left: Tensor, seconds: float, evaluation: Evaluation) -> None:
+    """The figures of an attack whose predictions are noted."""
+    share = at_last = attacked = None
+    if left.all():
+        right = (evaluation.clean == evaluation.targets) & (evaluation.last[name] == evaluation.targets)
+        at_last = Proportion.of(int(right.sum()), len(left))
+        share = Proportion.of(int(evaluation.robust(name).sum()), len(left))
+    else:
+        attacked = int(left.sum())
+    evaluation.records[name] = AttackRecord(
+        share, attack.epsilon, attack.norm, seconds, attack.parameters, at_last, attacked
+    )

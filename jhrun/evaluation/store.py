@@ -20,8 +20,10 @@ def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None
     """Write an evaluation; ``results.json`` comes last, so that where it is, the rest is.
 
     ``per_example.npz`` holds, each of length N and in the test set's order: ``target``, ``clean`` (the predicted
-    class), and for each attack ``NAME.predicted``, ``NAME.robust`` and ``NAME.linf`` (‖x_adv − x‖_∞, pixel units).
-    ``images.npz`` holds some images with their adversarial twins: ``position``, ``clean``, ``NAME``.
+    class), and for each attack ``NAME.predicted`` (at its worst input), ``NAME.last`` (at its last one),
+    ``NAME.robust``, and the worst input's distance in the attack's norm, ``NAME.linf`` or ``NAME.l2``, in pixel
+    units. An example that was not attacked has −1 for its classes and NaN for its distance. ``images.npz`` holds
+    some images with their adversarial twins: ``position``, ``clean``, ``NAME``.
 
     Args:
         folder: must not be there yet.
@@ -37,8 +39,9 @@ def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None
     images: dict[str, NDArray[Any]] = {"position": evaluation.shown.numpy(), "clean": evaluation.images.numpy()}
     for name, predicted in evaluation.attacked.items():
         each[f"{name}.predicted"] = predicted.numpy()
+        each[f"{name}.last"] = evaluation.last[name].numpy()
         each[f"{name}.robust"] = evaluation.robust(name).numpy()
-        each[f"{name}.linf"] = evaluation.distance[name].numpy()
+        each[f"{name}.l{evaluation.records[name].norm}"] = evaluation.distance[name].numpy()
         images[name] = evaluation.adversarial[name].numpy()
     _write_npz(folder / "per_example.npz", each)
     _write_npz(folder / "images.npz", images)

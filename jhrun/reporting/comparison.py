@@ -13,7 +13,7 @@ from jhrun.reporting.summary import SCHEMA_VERSION, summarise
 _NEVER = {"epochs", "time", "evaluated", "machine", "versions"}
 """Facts that do not name a run: they follow from what was asked for, or come last."""
 
-_KEPT = ("run", "status", "seconds", "clean", "attacks", "worst_case", "task", "epochs")
+_KEPT = ("run", "status", "seconds", "clean", "attacks", "worst_case", "worst_case_norm", "task", "epochs")
 """What ``comparison.json`` has of each run's report."""
 
 

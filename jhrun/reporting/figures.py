@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from jhrun.reporting.tables import STRUCTURE
+from jhrun.reporting import tables
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 VISIBLE = 0.4
@@ -43,10 +43,10 @@ def _regression_curves(figure: Figure, left: Axes, right: Axes, epochs: list[dic
     left.set_yscale("log")
     left.legend(frameon=False)
     tasks = [{"epoch": e["epoch"], **(e["task"] or {})} for e in epochs]
-    measured = [key for key in STRUCTURE if key in tasks[0]]
+    measured = [key for key in tables.STRUCTURE if key in tasks[0]]
     for key in measured:
         _curve(right, tasks, key, ORANGE, "", "--")
-        right.set_ylabel(f"{STRUCTURE[key]}, validation")
+        right.set_ylabel(f"{tables.STRUCTURE[key]}, validation")
         right.set_yscale("log")
     right.set_visible(bool(measured))
     return figure
@@ -68,9 +68,10 @@ def penalty_curve(epochs: list[dict[str, Any]]) -> Figure:
 
 def accuracy_bars(report: dict[str, Any]) -> Figure:
     """Clean accuracy, each attack's and the worst case, with 95 % intervals."""
-    bars = {"clean": report["clean"], **report["attacks"]}
-    if len(report["attacks"]) > 1:
-        bars["worst case"] = report["worst_case"]
+    known = {name: a for name, a in report["attacks"].items() if a["accuracy"] is not None}
+    bars = {"clean": report["clean"], **known}
+    if worst := tables.worst_case(report):
+        bars[worst] = report["worst_case"]
     figure = Figure(figsize=(8, 0.8 + 0.4 * len(bars)), layout="constrained")
     axes: Axes = figure.subplots()
     names, shares = list(bars), [p["accuracy"] for p in bars.values()]
@@ -78,7 +79,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
         [max(0.0, p["accuracy"] - p["ci95"][0]) for p in bars.values()],
         [max(0.0, p["ci95"][1] - p["accuracy"]) for p in bars.values()],
     ]
-    colours = [BLUE if n == "clean" else RED if n == "worst case" else ORANGE for n in names]
+    colours = [BLUE if n == "clean" else RED if n == worst else ORANGE for n in names]
     axes.barh(names, shares, xerr=errors, color=colours, height=0.65, capsize=3)
     for row, share in enumerate(shares):
         axes.text(1.02, row, f"{100 * share:.1f} %", va="center", fontweight="bold")
@@ -102,7 +103,7 @@ def adversarial_grid(
         classes: their names.
 
     Returns:
-        Three rows; a prediction that is wrong is marked by ✗.
+        Three rows; a prediction that is wrong is marked by ✗, an example that was not attacked by a dash.
     """
     clean, twins, position = images["clean"], images[name], images["position"]
     difference = np.abs(twins - clean)
@@ -122,9 +123,9 @@ def adversarial_grid(
             axes.set_yticks([])
             if predicted is not None:
                 right = predicted[column] == each["target"][position[column]]
-                said = classes[predicted[column]]
-                colour = "black" if right else RED
-                axes.set_title(f"{said} {'✓' if right else '✗'}", fontsize=9, color=colour)
+                attacked = predicted[column] >= 0
+                said = f"{classes[predicted[column]]} {'✓' if right else '✗'}" if attacked else "–"
+                axes.set_title(said, fontsize=9, color="black" if right or not attacked else RED)
         axes_row[0].set_ylabel(label, fontsize=9)
     return figure
 

@@ -14,8 +14,9 @@ from jhrun.reporting import figures, tables
 from jhrun.reporting.summary import summarise
 
 _MEANING_OF_ROBUST = (
-    "An example counts as robust when it is right both clean and attacked; the worst case counts it when it is "
-    "right under every attack. ε is the ℓ∞ radius in pixels of [0, 1]."
+    "An example counts as robust when it is right clean and at the worst input that the attack met; the worst "
+    "case counts it when it is right under every attack of one norm. ε is the radius in pixels of [0, 1], in ℓ∞ "
+    "where nothing else is said. A dash: the attack saw only the n examples that earlier ones had left."
 )
 _MEANING_OF_SKILL = (
     "Skill is 1 − MSE/Var(target): 0 for the best constant, 1 for the truth. What should be zero in the "
@@ -126,7 +127,7 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
         record, each, images = load(folder.evaluation(report["evaluation"]))
         for name, attack in record["attacks"].items():
             text = (
-                f"Test images, their twins under {name} at ε = {tables.radius(attack['epsilon'])}, and the "
+                f"Test images, their twins under {name} at ε = {tables.ball(attack)}, and the "
                 "differences magnified around grey; above each, the class the network sees."
             )
             grid = figures.adversarial_grid(images, each, name, record["classes"])

@@ -38,6 +38,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "attacks": attacks,
         "worst_case": newest.get("worst_case"),
         "task": newest.get("task"),
+        "worst_case_norm": newest.get("worst_case_norm", "inf" if attacks else None),
         "epochs": epochs,
         "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,

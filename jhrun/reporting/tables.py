@@ -27,10 +27,19 @@ def _task_rows(task: dict[str, Any]) -> list[Row]:
 
 def _accuracy_rows(report: dict[str, Any]) -> list[Row]:
     rows: list[Row] = [("clean", *_cells(report["clean"]), "")]
-    rows += [(name, *_cells(a), radius(a["epsilon"])) for name, a in report["attacks"].items()]
-    if len(report["attacks"]) > 1:
-        rows.append(("worst case", *_cells(report["worst_case"]), ""))
+    rows += [(name, *_cells(a), ball(a)) for name, a in report["attacks"].items()]
+    if worst := worst_case(report):
+        rows.append((worst, *_cells(report["worst_case"]), ""))
     return rows
+
+
+def worst_case(report: dict[str, Any]) -> str | None:
+    """What the worst case is called: over one norm's attacks, named where that is not ℓ∞; None if there is one."""
+    norm = report["worst_case_norm"]
+    counted = [a for a in report["attacks"].values() if a["norm"] == norm]
+    if len(counted) < 2:
+        return None
+    return "worst case" if norm == "inf" else f"worst case, ℓ{norm}"
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -40,14 +49,15 @@ def headline(report: dict[str, Any]) -> str:
 
 
 def history(evaluations: dict[str, Any]) -> list[Row]:
-    """Every evaluation, one row for each attack or figure."""
-    rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result")]
+    """Every evaluation, one row for each attack or figure; of an attack also what its last iterate leaves."""
+    rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result", "last iterate")]
     for evaluation in evaluations.values():
         first = (evaluation["name"], evaluation["checkpoint"])
-        rows += [(*first, label, "", "", value) for label, value, _ in _task_rows(evaluation.get("task") or {})]
+        figures = _task_rows(evaluation.get("task") or {})
+        rows += [(*first, label, "", "", value, "") for label, value, _ in figures]
         for name, attack in evaluation.get("attacks", {}).items():
             clean = percent(evaluation["clean"]["accuracy"])
-            rows.append((*first, name, radius(attack["epsilon"]), clean, percent(attack["accuracy"])))
+            rows.append((*first, name, ball(attack), clean, percent(attack["accuracy"]), percent(last(attack))))
     return rows
 
 
@@ -88,9 +98,22 @@ def radius(epsilon: float) -> str:
     return f"{epsilon:g}"
 
 
-def percent(share: float) -> str:
-    """A share in percent with one digit."""
-    return f"{100 * share:.1f} %"
+def ball(attack: dict[str, Any]) -> str:
+    """An attack's ε, with its norm where that is not ℓ∞; only in ℓ∞ is it a number of grey levels."""
+    if attack["norm"] == "inf":
+        return radius(attack["epsilon"])
+    return f"{attack['epsilon']:g} (ℓ{attack['norm']})"
+
+
+def last(attack: dict[str, Any]) -> float | None:
+    """The accuracy at the last iterate; None where it is not known, as of older versions' evaluations."""
+    proportion = attack.get("last")
+    return None if proportion is None else proportion["accuracy"]
+
+
+def percent(share: float | None) -> str:
+    """A share in percent with one digit; a dash for one that is not known."""
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def interval(ci95: list[float]) -> str:
@@ -136,4 +159,5 @@ def schedule(value: Any) -> str:
 
 
 def _cells(proportion: dict[str, Any]) -> tuple[str, str, str]:
-    return percent(proportion["accuracy"]), interval(proportion["ci95"]), str(proportion["n"])
+    ci95 = proportion["ci95"]
+    return percent(proportion["accuracy"]), "" if ci95 is None else interval(ci95), str(proportion["n"])

@@ -56,7 +56,11 @@ def test_epsilon_is_an_option_and_zero_changes_nothing(tiny, jhrun):
 def test_a_setting_of_an_attack_can_be_changed(tiny, jhrun):
     run = tiny("evaluate=false")
     assert jhrun("eval", "run=run", "attack=pgd20", "attack.pgd20.steps=3", "name=short")[0] == 0
-    assert results(run, "short")["attacks"]["pgd20"]["parameters"] == {"steps": 3, "relative_step": 0.1}
+    assert results(run, "short")["attacks"]["pgd20"]["parameters"] == {
+        "steps": 3,
+        "relative_step": 0.1,
+        "restarts": 1,
+    }
 
 
 def test_last_is_taken_unless_best_is_asked_for(tiny, jhrun):
@@ -120,3 +124,85 @@ def test_evaluating_finds_data_that_has_moved(tiny, jhrun, tmp_path, tiny_mnist)
     assert jhrun("eval", "run=run", "attack=fgsm")[0] == 3
     code, _, err = jhrun("eval", "run=run", "attack=fgsm", f"dataset.root={moved}")
     assert code == 0, err
+
+
+STANDARD = ["pgd20", "pgd100", "apgd_ce", "apgd_dlr", "fab", "square"]
+SHORT = ["attack.pgd100.steps=5", "attack.apgd_ce.steps=5", "attack.apgd_dlr.steps=5", "attack.fab.steps=3"]
+
+
+def test_the_standard_suite_is_six_attacks_that_can_be_set_one_by_one(tiny, jhrun):
+    run = tiny("evaluate=false")
+    code, out, err = jhrun(
+        "eval", "run=run", "attack=standard", *SHORT, "attack.square.queries=20", "name=claim", "cascade=true"
+    )
+    assert code == 0, err
+    record = results(run, "claim")
+    assert list(record["attacks"]) == STANDARD
+    assert record["attacks"]["square"]["parameters"]["queries"] == 20
+    assert "–" in out.split("pgd100")[1].splitlines()[0]
+    assert record["worst_case"]["accuracy"] <= record["attacks"]["pgd20"]["accuracy"]
+    seen = [attack["n"] for attack in record["attacks"].values()]
+    assert seen == sorted(seen, reverse=True)
+    assert seen[0] == 359 > seen[1]
+
+
+def test_the_worst_case_is_the_same_in_a_cascade(tiny, jhrun):
+    run = tiny("evaluate=false")
+    for cascade in ("false", "true"):
+        assert jhrun("eval", "run=run", "attack=[fgsm,pgd20]", f"cascade={cascade}", f"name={cascade}")[0] == 0
+    assert results(run, "true")["worst_case"]["accuracy"] == pytest.approx(
+        results(run, "false")["worst_case"]["accuracy"], abs=1e-2
+    )
+
+
+def test_attacks_in_l2_have_a_radius_of_their_own_and_stay_out_of_the_worst_case(tiny, jhrun):
+    run = tiny("attack=[pgd_l2,pgd20,fgsm]", "attack.pgd_l2.steps=10")
+    record = results(run, "pgd_l2+pgd20+fgsm")
+    assert (record["attacks"]["pgd_l2"]["norm"], record["attacks"]["pgd_l2"]["epsilon"]) == ("2", 0.5)
+    assert record["worst_case_norm"] == "inf"
+    each = np.load(run / "eval/pgd_l2+pgd20+fgsm/per_example.npz")
+    assert each["pgd_l2.l2"].max() <= 0.5 + 1e-5
+    assert "pgd_l2.linf" not in each
+    worst = each["pgd20.robust"] & each["fgsm.robust"]
+    assert record["worst_case"]["accuracy"] == worst.mean()
+    code, out, _ = jhrun("eval", "run=run", "attack=[pgd_l2,gaussian]", "epsilon_l2=2", "name=large")
+    assert code == 0
+    assert results(run, "large")["attacks"]["gaussian"]["epsilon"] == 2
+    assert "worst case, ℓ2" in out
+    assert "2 (ℓ2)" in out
+    assert "(ℓ2)" in (run / "report.html").read_text()
+
+
+def test_a_run_without_epsilon_l2_is_asked_for_it_where_it_is_needed(tiny, jhrun):
+    run = tiny("evaluate=false")
+    config = run / "config.yaml"
+    lines = config.read_text().splitlines(keepends=True)
+    config.write_text("".join(line for line in lines if not line.startswith("epsilon_l2")))
+    assert jhrun("eval", "run=run", "attack=[fgsm,pgd20]")[0] == 0
+    code, _, err = jhrun("eval", "run=run", "attack=[fgsm,deepfool]")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "epsilon_l2=" in err
+    assert "deepfool" in err
+    assert jhrun("eval", "run=run", "attack=[fgsm,gaussian]", "epsilon_l2=0.5")[0] == 0
+
+
+@pytest.mark.parametrize("wrong", ["epsilon_l2=-1", "epsilon_l2=x", "cascade=maybe"])
+def test_values_out_of_range_are_named(tiny, jhrun, wrong):
+    tiny("evaluate=false")
+    code, _, err = jhrun("eval", "run=run", wrong)
+    assert code == 2
+    assert wrong in err
+
+
+def test_a_report_of_an_evaluation_by_an_older_version(tiny, jhrun):
+    run = tiny()
+    path = run / "eval/fgsm+pgd20/results.json"
+    record = json.loads(path.read_text())
+    del record["worst_case_norm"]
+    for attack in record["attacks"].values():
+        del attack["last"], attack["attacked"]
+    path.write_text(json.dumps(record))
+    code, out, err = jhrun("report", "run")
+    assert code == 0, err
+    assert "worst case" in out

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from jhrun.attacks import FGSM, PGD
+from jhrun.attacks import FGSM, PGD, PGDL2, Attack
 from jhrun.data import Part
 from jhrun.errors import NumericalError, RunError
 from jhrun.evaluation import evaluate, load, save
@@ -62,6 +62,88 @@ def test_the_worst_case_is_taken_example_by_example(part):
     assert torch.equal(result.robust(), result.robust("b"))
 
 
+class Fixed(Attack):
+    """Moves every image by a given share of the ball's radius, towards the other class, and counts its passes."""
+
+    def __init__(self, epsilon, share=1.0, norm="inf"):
+        super().__init__(epsilon)
+        self.share, self.norm, self.seen = share, norm, []
+
+    def perturb(self, model, inputs, targets):
+        self.seen.append(len(inputs))
+        direction = (1 - 2 * targets).to(inputs)[:, None, None, None]
+        return (inputs + direction * self.share * self.epsilon / (1 if self.norm == "inf" else 2)).clamp(0, 1)
+
+
+def test_a_cascade_spares_what_is_broken_and_gives_the_same_worst_case(part):
+    def attacks():
+        return {"a": Fixed(0.1, 0.4), "b": Fixed(0.1, 1.0), "l2": Fixed(0.1, 1.0, "2"), "c": Fixed(0.1, 0.9)}
+
+    whole, cascade = attacks(), attacks()
+    full = evaluate(Threshold(), part, whole, seed=0)
+    short = evaluate(Threshold(), part, cascade, seed=0, cascade=True)
+    n = len(part)
+    after_a, after_b = int(full.robust("a").sum()), int(full.robust("a", "b").sum())
+    assert n > after_a > after_b > 0
+    assert [sum(attack.seen) for attack in whole.values()] == [n] * 4
+    # the first of each norm sees all
+    assert [sum(attack.seen) for attack in cascade.values()] == [n, after_a, n, after_b]
+    assert torch.equal(full.robust(), short.robust())
+    assert full.worst_case == short.worst_case
+    for name in ("a", "l2"):
+        assert short.records[name].robust == full.records[name].robust
+        assert short.records[name].attacked is None
+    for name, seen in (("b", after_a), ("c", after_b)):
+        assert (short.records[name].robust, short.records[name].last) == (None, None)
+        assert short.records[name].attacked == seen == int((short.attacked[name] >= 0).sum())
+        spared = short.attacked[name] < 0
+        assert short.distance[name].isnan().equal(spared)
+        assert not short.robust(name)[spared].any()
+        here = spared[short.shown]
+        assert torch.equal(short.adversarial[name][here], short.images[here])
+
+
+def test_a_cascade_that_leaves_nothing_ends(part):
+    attacks = {"a": Fixed(1.0), "b": Fixed(1.0)}
+    result = evaluate(Threshold(), part, attacks, seed=0, cascade=True)
+    assert attacks["b"].seen == []
+    assert result.records["b"].attacked == 0
+    assert result.worst_case.accuracy == 0
+
+
+def test_two_norms_make_no_worst_case_together(part):
+    # over four pixels, an l2 radius of 0.4 moves the mean by 0.2
+    attacks = {"two": PGDL2(0.4), "inf": PGD(0.05)}
+    result = evaluate(Threshold(), part, attacks, seed=0)
+    assert result.worst_case_norm == "inf"
+    assert torch.equal(result.robust(), result.robust("inf"))
+    assert result.records["two"].robust.accuracy < result.worst_case.accuracy
+    assert result.distance["two"].max() == pytest.approx(0.4, abs=1e-4)
+    alone = evaluate(Threshold(), part, {"two": PGDL2(0.4)}, seed=0)
+    assert alone.worst_case_norm == "2"
+    assert alone.worst_case == alone.records["two"].robust
+
+
+class Returning(Attack):
+    """Is worst in the middle of its search."""
+
+    iterates = True
+
+    def perturb(self, model, inputs, targets):
+        direction = (1 - 2 * targets).to(inputs)[:, None, None, None]
+        model((inputs + self.epsilon * direction).clamp(0, 1))
+        return inputs
+
+
+def test_the_worst_iterate_counts_and_the_last_is_told(part):
+    result = evaluate(Threshold(), part, {"back": Returning(0.11)}, seed=0)
+    level = part.inputs[:, 0, 0, 0].double() / 255
+    record = result.records["back"]
+    assert record.last.accuracy == 1
+    assert torch.equal(result.last["back"], part.targets)
+    assert record.robust.accuracy == result.worst_case.accuracy == ((level - 0.5).abs() > 0.11).double().mean()
+
+
 def test_shown_images_are_those_of_their_positions(part):
     result = evaluate(Threshold(), part, {"fgsm": FGSM(0.05)}, seed=0)
     assert len(result.shown) == SHOWN
@@ -109,6 +191,7 @@ def test_what_is_saved_is_loaded_again(part, tmp_path):
     save(tmp_path / "x", result, record(result))
     figures, each, images = load(tmp_path / "x")
     assert figures["attacks"]["fgsm"]["accuracy"] == each["fgsm.robust"].mean()
+    assert {"fgsm.predicted", "fgsm.last", "fgsm.linf"} < set(each)
     assert figures["clean"]["n"] == len(each["target"]) == len(part)
     assert (images["position"] == result.shown.numpy()).all()
     with pytest.raises(RunError, match="name=NAME"):

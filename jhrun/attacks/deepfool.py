@@ -1,0 +1,48 @@
+"""DeepFool: step after step onto the nearest linearised boundary."""
+
+import torchattacks
+from torch import Tensor
+
+from jhrun.attacks.arguments import require_positive, require_whole
+from jhrun.attacks.attack import Attack
+from jhrun.attacks.watched import Watched
+
+
+class DeepFool(Attack):
+    """Newton steps to the nearest boundary in ℓ2 (S.-M. Moosavi-Dezfooli et al., arXiv 1511.04599).
+
+    It looks for a near misclassified point and succeeds where that lies in the ball. Examples are taken one by
+    one, with C backward passes a step.
+    """
+
+    norm = "2"
+
+    def __init__(self, epsilon: float, steps: int = 50, overshoot: float = 0.02) -> None:
+        """Set radius and budget.
+
+        Args:
+            epsilon: radius of the ball, ℓ2, in pixel units.
+            steps: at most, at least 1.
+            overshoot: how much farther than the boundary a step goes, relative to its length.
+
+        Raises:
+            ValueError: an argument outside its range.
+        """
+        require_whole(steps=steps)
+        require_positive(overshoot=overshoot)
+        self.steps, self.overshoot = steps, overshoot
+        super().__init__(epsilon, steps=steps, overshoot=overshoot)
+
+    def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The iteration, by torchattacks."""
+        found = _DeepFool(model, steps=self.steps, overshoot=self.overshoot)(inputs, targets)
+        return self.inside(found.detach(), inputs)
+
+
+class _DeepFool(torchattacks.DeepFool):  # type: ignore[misc]
+    """The library's, which divides by the gradient's length also where that is zero."""
+
+    def _forward_indiv(self, image: Tensor, label: Tensor) -> tuple[bool, Tensor, Tensor]:
+        before = image.detach().clone()
+        stop, predicted, point = super()._forward_indiv(image, label)
+        return (stop, predicted, point) if point.isfinite().all() else (True, label, before)
