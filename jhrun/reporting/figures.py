@@ -65,7 +65,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("right answers on the test set")
-    _plain(axes)
+    plain(axes)
     return figure
 
 
@@ -122,8 +122,9 @@ def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, labe
         axes.plot(x, y, style, color=colour, label=label, marker="o" if len(points) < 3 else None)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _plain(axes)
+    plain(axes)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Two spines are enough."""
     axes.spines[["top", "right"]].set_visible(False)
