@@ -17,6 +17,8 @@ from jhrun.reporting.tables import Row
 
 COLOURS = dict(zip(OUTCOMES, (BLUE, ORANGE, RED), strict=True))
 BINS = 30
+DECADES = 8
+"""At most, on a logarithmic axis."""
 HEADER: Row = ("", "n", "σ_max(J)", "|λ| of H", "margin", "radius (not a certificate)")
 
 Arrays = dict[str, NDArray[Any]]
@@ -161,12 +163,13 @@ def describe(record: dict[str, Any]) -> str:
         f"{_percent(record['share']['mean'])} of the true norm of {record['share_of']} in the mean, "
         f"{_percent(record['share']['p10'])} at the 10 % quantile."
     )
+    warnings = "".join(f" Warning: {warning}." for warning in record["warnings"])
     return (
         f"The {record['n']} test examples: survived every attack, broken by one, or wrong without one; black "
         "lines are medians. σ_max(J) is exact; of the Hessian's eigenvalues of largest modulus, "
         f"{record['negative']} are negative, and {missed}. "
         "The first-order radius, margin/(√2·σ_max(J)), is how far the network would keep its answer if it were "
-        f"linear: not a certificate. {share}"
+        f"linear: not a certificate. {share}{warnings}"
     )
 
 
@@ -179,6 +182,7 @@ def _edges(axes: Axes, values: NDArray[Any], *, logarithmic: bool) -> NDArray[An
         # decades for all but the smallest tenth, which a linear piece around 0 takes
         modulus = np.sort(np.abs(values[values != 0]))
         first, last = (math.floor(math.log10(m)) for m in (modulus[len(modulus) // 10], modulus[-1]))
+        first = max(first, last - DECADES)
         axes.set_xscale("symlog", linthresh=10.0**first)
         low = min(low, 0.0)
         stride = max(1, math.ceil((last - first) / (2 if low < 0 else 4)))
