@@ -2,15 +2,18 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jhrun.cli import main
 from jhrun.commands.analysis import estimator
 from jhrun.config import objects, stored
 from jhrun.reporting import curvature as pictures
 
+TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver.iterations=2"]
 DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
 
 
@@ -24,12 +27,12 @@ def read_columns(path):
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-@pytest.fixture
-def measured(tiny, jhrun):
-    run = tiny("evaluate=false")
-    code, out, err = jhrun("eval", "run=run", "analysis=curvature", "name=x")
-    assert code == 0, err
-    assert "curvature of 359 examples" in out
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A run and its evaluation x, measured once for all tests that only read."""
+    run = tmp_path_factory.mktemp("analysis") / "run"
+    assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
+    assert main(["eval", f"run={run}", "analysis=curvature", "name=x"]) == 0
     return run
 
 
@@ -92,16 +95,16 @@ def test_every_key_is_documented(measured):
             assert f"`{key}`" in DOCUMENTED, key
 
 
-def test_a_later_evaluation_without_it_has_none(measured, jhrun):
-    assert jhrun("eval", "run=run", "attack=fgsm", "name=y")[0] == 0
-    assert read(measured / "report.json")["curvature"] is None
-
-
-def test_the_same_seed_gives_the_same_figures(measured, jhrun):
-    assert jhrun("eval", "run=run", "analysis=curvature", "name=again")[0] == 0
+def test_the_same_seed_gives_the_same_figures_and_a_later_evaluation_without_it_has_none(measured, jhrun):
+    shutil.copytree(measured, "run")
+    code, out, err = jhrun("eval", "run=run", "analysis=curvature", "name=again")
+    assert code == 0, err
+    assert "curvature of 359 examples" in out
     for name in ("curvature", "slices"):
-        first, second = (np.load(measured / f"eval/{of}/{name}.npz") for of in ("x", "again"))
+        first, second = (np.load(f"run/eval/{of}/{name}.npz") for of in ("x", "again"))
         assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert jhrun("eval", "run=run", "attack=fgsm", "name=y")[0] == 0
+    assert read(Path("run/report.json"))["curvature"] is None
 
 
 def test_any_other_analysis_is_refused_in_a_line(tiny, jhrun):
