@@ -88,8 +88,7 @@ class Curvature:
         singular vector is (e_y − e_j)/√2, as with two opposite logits. Without the √2 it would be no bound even
         for a linear network. J changes along the way, and nothing bounds by how much: hence no certificate.
         """
-        slope, margin = 2**0.5 * self.sigma_max, self.margin.clamp(min=0)
-        return torch.where(margin > 0, margin / slope, 0)
+        return torch.where(self.margin > 0, self.margin / (2**0.5 * self.sigma_max), 0)
 
     @property
     def share(self) -> Tensor | None:

@@ -85,6 +85,7 @@ def test_every_example_agrees_with_dense_derivatives(make):
     truth = leading(hessians)
     assert found.eigenvalue.reached.all()
     assert ((found.eigenvalue.value - truth).abs() <= TOLERANCE * truth.abs()).all()
+    assert record(found, np.zeros(len(part), dtype=np.int8)).negative == (truth < 0).sum()
     if make is curved:
         assert (truth < 0).any()
         assert (truth > 0).any()

@@ -134,7 +134,24 @@ def test_only_what_is_not_done_yet_goes_on():
     assert set(map(tuple, asked[1:])) == {(1,)}
     assert found.reached.all()
     alone = solve(hard[None], start[1:2], most_steps=60)
+    # the residual belongs to the example's own start
+    assert torch.allclose(found.residual[1:2], alone.residual, rtol=1e-6)
     assert torch.allclose(found.value[1:2], alone.value)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_other_end_of_the_spectrum_need_not_converge_where_it_is_no_rival(sign):
+    spectrum = sign * torch.cat([torch.tensor([3.0]), torch.linspace(-0.5, 0.5, 99)])
+    matrices, _ = with_spectrum(spectrum.expand(10, -1))
+    asked = []
+
+    def chosen(which):
+        asked.append(len(which))
+        return DenseOperator(matrices[which], symmetric=True)
+
+    found = top_eigenvalue(chosen, random(10, 100), tolerance=TOLERANCE, most_steps=100)
+    assert found.reached.all()
+    assert asked == [10]
 
 
 def test_products_that_are_not_finite_are_named():
