@@ -217,3 +217,85 @@ class TaskRecord:
     seconds: float
     device: str
     date: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a quantity is spread over examples.
+
+    Attributes:
+        n: how many examples.
+        mean: over them; None where it is not finite.
+        min: the smallest value.
+        p10: the 10 % quantile. A quantile is an observed value: the smallest one that is not below that share of
+            all (type 1 of Hyndman and Fan, 1996). None where it is not finite.
+        median: the 50 % quantile.
+        p90: the 90 % quantile.
+        max: the largest value.
+    """
+
+    n: int
+    mean: float | None
+    min: float | None
+    p10: float | None
+    median: float | None
+    p90: float | None
+    max: float | None
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Spread":
+        """Of some values.
+
+        Args:
+            values: (N,), at least one.
+
+        Returns:
+            Their spread.
+
+        Example:
+            >>> import torch
+            >>> Spread.of(torch.tensor([3.0, 1.0, 2.0, torch.inf]))
+            Spread(n=4, mean=None, min=1.0, p10=1.0, median=2.0, p90=None, max=None)
+        """
+        ordered = values.double().sort().values
+        n = len(ordered)
+        places = (0, *(math.ceil(share * n / 100) - 1 for share in (10, 50, 90)), n - 1)
+        found = [float(v) for v in (ordered.mean(), *(ordered[i] for i in places))]
+        return cls(n, *(v if math.isfinite(v) else None for v in found))
+
+
+@dataclass(frozen=True)
+class CurvatureRecord:
+    """``eval/NAME/curvature.json``: Jacobians and Hessians of the examples of an evaluation.
+
+    Attributes:
+        n: how many examples.
+        tolerance: of the relative residual ‖Hv − θv‖/|θ|.
+        most_steps: of Lanczos' method, after which an example was given up.
+        missed: how many were: their |θ| is a lower bound of the spectral norm, no more.
+        worst_residual: the largest relative residual.
+        negative: how many leading eigenvalues are negative.
+        groups: the spread of ``sigma_max``, ``lambda_modulus``, ``margin`` and ``first_order_radius`` (not a
+            certificate) over ``all`` examples, and over those that ``survived`` every attack, that were
+            ``broken`` by one, and that were ``wrong`` without one; a group without members is left out.
+        share_of: whose norm the run's penalty estimates, J or H; None where it is of another matrix.
+        share: the spread of that estimate, relative to the true value; None likewise.
+        warnings: sentences.
+        seconds: wall time.
+    """
+
+    n: int
+    tolerance: float
+    most_steps: int
+    missed: int
+    worst_residual: float
+    negative: int
+    groups: dict[str, dict[str, Spread]]
+    share_of: str | None
+    share: Spread | None
+    warnings: tuple[str, ...]
+    seconds: float
+
+    def flat(self) -> dict[str, Any]:
+        """The record as JSON has it."""
+        return asdict(self)

@@ -10,10 +10,12 @@ from torch import nn
 from tqdm import tqdm
 
 from jhrun.attacks import Attack
+from jhrun.commands.analysis import run_curvature
 from jhrun.commands.session import device_text, logged, now, resources_named, say, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
+from jhrun.config.values import radius
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError, RunError
 from jhrun.evaluation import evaluate, measure, save, save_task
@@ -74,6 +76,18 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
             seed=seed,
             cascade=call["cascade"],
         )
+        if call["analysis"] == "curvature":
+            run_curvature(
+                folder,
+                model,
+                data,
+                values,
+                name=name,
+                epoch=epoch,
+                epsilon=radius(radii["inf"]),
+                seed=seed,
+                plugins=plugins,
+            )
         report = write_report(folder, values)
         say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
     tell(str(folder.path))

@@ -43,8 +43,8 @@ def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None
         each[f"{name}.robust"] = evaluation.robust(name).numpy()
         each[f"{name}.l{evaluation.records[name].norm}"] = evaluation.distance[name].numpy()
         images[name] = evaluation.adversarial[name].numpy()
-    _write_npz(folder / "per_example.npz", each)
-    _write_npz(folder / "images.npz", images)
+    write_npz(folder / "per_example.npz", each)
+    write_npz(folder / "images.npz", images)
     write_json(folder / "results.json", record.flat())
 
 
@@ -71,14 +71,8 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[st
     Raises:
         RunError: a file is missing or damaged.
     """
-    arrays = []
-    for name in ("per_example.npz", "images.npz"):
-        try:
-            with np.load(folder / name, allow_pickle=False) as file:
-                arrays.append(dict(file))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-            raise RunError(f"cannot be read ({error})", str(folder / name), "evaluate again") from error
-    return read_json(folder / "results.json"), arrays[0], arrays[1]
+    each, images = (read_npz(folder / name) for name in ("per_example.npz", "images.npz"))
+    return read_json(folder / "results.json"), each, images
 
 
 def _make(folder: Path) -> None:
@@ -88,7 +82,27 @@ def _make(folder: Path) -> None:
         raise RunError("an evaluation of this name exists", str(folder), "choose another: name=NAME") from error
 
 
-def _write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Read named arrays.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise RunError(f"cannot be read ({error})", str(path), "evaluate again") from error
+
+
+def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write named arrays, compressed, whole or not at all."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_aside(path, buffer.getvalue())

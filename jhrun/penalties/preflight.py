@@ -91,10 +91,15 @@ def preflight(
     return _warnings(model, penalties)
 
 
-def _warnings(model: nn.Module, penalties: Sequence[Penalty]) -> list[str]:
-    kinked = [
+def kinked_layers(model: nn.Module) -> list[str]:
+    """The piecewise linear layers, by name and kind: through them every second derivative is 0."""
+    return [
         _label(name, m) for name, m in model.named_modules() if isinstance(m, nn.ReLU | nn.LeakyReLU | nn.ReLU6)
     ]
+
+
+def _warnings(model: nn.Module, penalties: Sequence[Penalty]) -> list[str]:
+    kinked = kinked_layers(model)
     of_hessian = [type(p).__name__ for p in penalties if "Hessian" in type(p).__name__]
     if kinked and of_hessian:
         return [

@@ -2,15 +2,17 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.figure import Figure
 
 from jhrun.evaluation import load
+from jhrun.evaluation.store import read_npz
 from jhrun.folder import RunFolder, write_aside, write_json
-from jhrun.reporting import figures, tables
+from jhrun.reporting import curvature, figures, tables
+from jhrun.reporting.data import as_csv
 from jhrun.reporting.summary import summarise
 
 _MEANING_OF_ROBUST = (
@@ -34,6 +36,8 @@ class Picture:
         title: above it.
         text: what it shows, in words; also its alternative text.
         content: of the file.
+        csv: the data it shows, for the file of the same name that ends in csv; None where there is none.
+        table: shown below it, the header first; perhaps empty.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Picture:
     title: str
     text: str
     content: bytes
+    csv: str | None = None
+    table: list[tables.Row] = field(default_factory=list)
 
     @property
     def file(self) -> str:
@@ -52,6 +58,11 @@ class Picture:
         """Its content as a data URL."""
         mime = {"svg": "image/svg+xml", "png": "image/png"}[self.kind]
         return f"data:{mime};base64,{base64.b64encode(self.content).decode()}"
+
+    @property
+    def csv_data(self) -> str:
+        """Its CSV as a data URL."""
+        return f"data:text/csv;base64,{base64.b64encode((self.csv or '').encode()).decode()}"
 
 
 def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +80,8 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     (folder.path / "figures").mkdir(exist_ok=True)
     for picture in pictures:
         write_aside(folder.path / "figures" / picture.file, picture.content)
+        if picture.csv is not None:
+            write_aside(folder.path / "figures" / f"{picture.name}.csv", picture.csv)
     write_json(folder.path / "report.json", report)
     for ending, text in pages(
         "report",
@@ -132,6 +145,39 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
             )
             grid = figures.adversarial_grid(images, each, name, record["classes"])
             add(f"adversarial_{name}", f"Under {name}", text, grid, "png")
+    if report["curvature"]:
+        pictures += draw_curvature(folder, report)
+    return pictures
+
+
+def draw_curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
+    """The figures of the newest evaluation's ``analysis=curvature``."""
+    place, record = folder.evaluation(report["evaluation"]), report["curvature"]
+    evaluation, each, _ = load(place)
+    found, classes = read_npz(place / "curvature.npz"), evaluation["classes"]
+    pictures = [
+        Picture(
+            "curvature",
+            "svg",
+            "Curvature",
+            curvature.describe(record),
+            figures.as_bytes(curvature.histograms(found), "svg"),
+            as_csv(curvature.histogram_data(found, each, classes)),
+            [curvature.HEADER, *curvature.summary_rows(record)],
+        )
+    ]
+    if (place / "slices.npz").is_file():
+        lines = read_npz(place / "slices.npz")
+        text = (
+            "The loss of some test examples along the sign of their input gradient and along random signs, not "
+            "clamped to the pixels' range; the dot is the example. An honest gradient gives a smooth curve that "
+            "rises to the right of it; a masked one a ragged curve, or a flat one where the random one moves."
+        )
+        drawn = curvature.slices(lines, found, each, classes)
+        data = as_csv(curvature.slice_data(lines))
+        pictures.append(
+            Picture("slices", "svg", "The loss around examples", text, figures.as_bytes(drawn, "svg"), data)
+        )
     return pictures
 
 

@@ -39,6 +39,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "worst_case": newest.get("worst_case"),
         "task": newest.get("task"),
         "worst_case_norm": newest.get("worst_case_norm", "inf" if attacks else None),
+        "curvature": _curvature(folder, newest),
         "epochs": epochs,
         "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,
@@ -68,3 +69,8 @@ def read_epochs(path: Path) -> list[dict[str, Any]]:
     if not all(isinstance(line, dict) and "epoch" in line for line in lines):
         raise RunError("holds a line that is no epoch's record", str(path), "the run is damaged")
     return lines
+
+
+def _curvature(folder: RunFolder, evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    path = folder.evaluation(str(evaluation.get("name"))) / "curvature.json"
+    return read_json(path) if path.is_file() else None
