@@ -141,6 +141,7 @@ def run_evaluation(
         checkpoint=checkpoint,
         epoch=epoch,
         dataset_part="test",
+        total=len(data.test),
         classes=data.classes,
         clean=evaluation.clean_accuracy,
         worst_case=evaluation.worst_case,

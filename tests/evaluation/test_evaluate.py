@@ -176,6 +176,7 @@ def record(result):
         "last",
         3,
         "test",
+        len(result.targets),
         ("0", "1"),
         result.clean_accuracy,
         result.worst_case,

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
-from jhrun.records import Z95, AttackRecord, Batch, DataSpec, EpochRecord, EvaluationRecord, Proportion
+from jhrun.records import (
+    AttackRecord,
+    Batch,
+    Check,
+    CurveRecord,
+    DataSpec,
+    EpochRecord,
+    EvaluationRecord,
+    Proportion,
+    Verdict,
+)
+from jhrun.records.statistics import Z95
 
 
 @st.composite
@@ -72,6 +83,7 @@ EVALUATION = EvaluationRecord(
     checkpoint="last",
     epoch=3,
     dataset_part="test",
+    total=4,
     classes=("a", "b"),
     clean=Proportion.of(4, 4),
     worst_case=Proportion.of(3, 4),
@@ -126,3 +138,26 @@ def test_records_do_not_change(record):
 
 def test_the_length_of_a_batch():
     assert len(Batch(torch.empty(7, 1, 2, 2), torch.empty(7))) == 7
+
+
+def test_a_curves_points_are_flat():
+    curve = CurveRecord(
+        "PGD-20", "inf", {"steps": 20}, 8, ((0.0, Proportion.of(4, 4)), (0.1, Proportion.of(1, 4)))
+    )
+    points = curve.flat()["points"]
+    assert [(p["epsilon"], p["accuracy"], p["n"]) for p in points] == [(0.0, 1.0, 4), (0.1, 0.25, 4)]
+    assert dataclasses.replace(EVALUATION, curve=curve).flat()["curve"] == curve.flat()
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        ((), "pass"),
+        (("pass", "not checked"), "pass"),
+        (("pass", "suspect", "not checked"), "suspect"),
+        (("suspect", "fail", "pass"), "fail"),
+    ],
+)
+def test_the_verdict_is_that_of_the_worst_check(outcomes, verdict):
+    checks = tuple(Check("a", outcome, None, None, "text", "source") for outcome in outcomes)
+    assert Verdict(checks).outcome == Verdict(checks).flat()["verdict"] == verdict

@@ -1,0 +1,32 @@
+"""What every layer reads and writes: frozen dataclasses, plain enough for a line of JSON each."""
+
+from jhrun.records.data import Batch, DataSpec
+from jhrun.records.evaluation import (
+    AttackRecord,
+    CurvatureRecord,
+    CurveRecord,
+    EvaluationRecord,
+    TaskRecord,
+)
+from jhrun.records.statistics import Proportion, Spread
+from jhrun.records.training import EpochRecord
+from jhrun.records.verdict import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Verdict
+
+__all__ = [
+    "FAIL",
+    "NOT_CHECKED",
+    "PASS",
+    "SUSPECT",
+    "AttackRecord",
+    "Batch",
+    "Check",
+    "CurvatureRecord",
+    "CurveRecord",
+    "DataSpec",
+    "EpochRecord",
+    "EvaluationRecord",
+    "Proportion",
+    "Spread",
+    "TaskRecord",
+    "Verdict",
+]

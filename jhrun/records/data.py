@@ -1,0 +1,43 @@
+"""What networks are given: batches, and what is known of all of them."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples, augmented and on the device.
+
+    Attributes:
+        inputs: images (B, ch, h, w), float32 in [0, 1], or vectors (B, n).
+        targets: class numbers (B,), int64, or values (B, m), float32.
+        index: which training examples these are, (B,), int64; None where nobody needs to know.
+        fresh: whether each example's augmentation was drawn anew, (B,), bool; None likewise.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    index: Tensor | None = None
+    fresh: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a network must know of the data it is made for.
+
+    Attributes:
+        shape: of one input, (ch, h, w) for images, (n,) for vectors.
+        outputs: how many the network has: classes, or values to be predicted.
+        mean: per channel, of pixels in [0, 1]; of a vector's entries, one for all.
+        std: likewise.
+    """
+
+    shape: tuple[int, ...]
+    outputs: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
