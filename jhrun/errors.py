@@ -1,8 +1,8 @@
 """The failures that a user can mend, one class for each exit code.
 
-===== ===================================
+===== =================================================
 code  meaning
-===== ===================================
+===== =================================================
 0     done
 1     a bug of ours
 2     configuration
@@ -11,8 +11,9 @@ code  meaning
 5     numerical
 6     resources
 7     refused as unsafe
+8     an evaluation whose verdict is fail (strict=true)
 130   interrupted
-===== ===================================
+===== =================================================
 """
 
 BUG = 1
@@ -69,3 +70,9 @@ class UnsafeError(JhrunError):
     """Something in a stored run that could execute code or leave its folder."""
 
     exit_code = 7
+
+
+class VerdictError(JhrunError):
+    """An evaluation whose figures are not to be believed."""
+
+    exit_code = 8

@@ -1,52 +1,51 @@
 """``analysis=curvature``: what is measured after an evaluation's attacks, and where it is kept."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from tqdm import tqdm
 
 from jhrun.commands.session import say
 from jhrun.config import objects
-from jhrun.data import Dataset
-from jhrun.evaluation import load
+from jhrun.data import Dataset, Part
+from jhrun.evaluation import Evaluation
 from jhrun.evaluation.analysis import outcomes, record, save_analysis
 from jhrun.evaluation.curvature import Estimator, curvature
 from jhrun.evaluation.slices import slices
-from jhrun.folder import RunFolder
 
 
 def run_curvature(
-    folder: RunFolder,
+    folder: Path,
     model: nn.Module,
     data: Dataset,
+    part: Part,
+    evaluation: Evaluation,
     values: Mapping[str, Any],
     *,
-    name: str,
     epoch: int,
     epsilon: float,
     seed: int,
     plugins: Sequence[str],
 ) -> None:
-    """Measure the test part and keep the results beside those of the attacks.
+    """Measure the examples that were attacked, and keep the results beside what the attacks did.
 
     Args:
-        folder: of the run.
+        folder: of the evaluation.
         model: on its device.
-        data: on the same device.
+        data: the run's.
+        part: the examples, on the same device as the model.
+        evaluation: what the attacks did to them.
         values: the run's configuration.
-        name: of the evaluation, whose attacks are done.
         epoch: how many epochs the network was trained for.
         epsilon: how far slices go, in halves.
         seed: of random starts and directions.
         plugins: packages that the configuration may name.
     """
     objective = objects.objective(values, plugins)
-    place = folder.evaluation(name)
-    _, each, images = load(place)
     with tqdm(
-        total=len(data.test), desc="curvature", unit="example", disable=None, dynamic_ncols=True, leave=False
+        total=len(part), desc="curvature", unit="example", disable=None, dynamic_ncols=True, leave=False
     ) as bar:
 
         def progress(done: int, _: int) -> None:
@@ -55,18 +54,17 @@ def run_curvature(
         found = curvature(
             model,
             objective,
-            data.test,
+            part,
             estimator=estimator(values, data, plugins, epoch),
             seed=seed,
             progress=progress,
         )
     lines = None
     if epsilon > 0:
-        shown = torch.from_numpy(images["position"])
-        lines = slices(model, objective, data.test, shown, epsilon, seed=seed)
-    outcome = outcomes(each)
+        lines = slices(model, objective, part, evaluation.shown, epsilon, seed=seed)
+    outcome = outcomes(evaluation)
     figures = record(found, outcome)
-    save_analysis(place, found, outcome, lines, figures)
+    save_analysis(folder, found, outcome, lines, figures)
     for warning in figures.warnings:
         say(f"warning: {warning}")
     say(

@@ -1,28 +1,29 @@
-"""``jhrun eval``: attack a run's network again. Needs nothing but the run."""
+"""``jhrun eval``: attack a run's network again, and say whether the figures can be believed."""
 
-import time
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from torch import nn
-from tqdm import tqdm
 
 from jhrun.attacks import Attack
-from jhrun.commands.analysis import run_curvature
-from jhrun.commands.session import device_text, logged, now, resources_named, say, tell
+from jhrun.commands.evaluation import Request, named, run_evaluation
+from jhrun.commands.session import logged, resources_named, say, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.config.values import radius
 from jhrun.data import Dataset
-from jhrun.errors import ConfigError, RunError
-from jhrun.evaluation import evaluate, measure, save, save_task
+from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
-from jhrun.records import EvaluationRecord, TaskRecord
-from jhrun.reporting import headline, write_report
+from jhrun.records import FAIL
+from jhrun.reporting import headline, verdict_line, write_report
 from jhrun.training import Checkpoint
+
+FOR_CLASSES = {"attack", "epsilon", "epsilon_l2", "cascade", "analysis", "twin", "strict"}
+"""What can be asked for only where there are classes to change."""
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # noqa: ARG001 - a command's form
@@ -38,120 +39,85 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
 
     Raises:
         RunError: the run cannot be used.
+        VerdictError: the verdict is ``fail``, and that was to be an error.
     """
     call = stored.plain(config)
     folder = RunFolder.existing(str(call["run"]))
-    values, plugins = stored.read(folder.config), call["plugins"]
-    device = objects.device(call["device"])
+    values = stored.read(folder.config)
     if call["dataset"]["root"] is not None:
         values["dataset"]["root"] = call["dataset"]["root"]
+    with logged(folder), resources_named(folder):
+        objects.apply_options(values)
+        run_evaluation(_request(folder, values, call, overrides))
+        report = write_report(folder, values)
+        say(f"\n{headline(report)}\n{verdict_line(report)}\nreport: {folder.path / 'report.html'}")
+    tell(str(folder.path))
+    if call["strict"] and report["verdict"] and report["verdict"]["verdict"] == FAIL:
+        failed = [check["name"] for check in report["verdict"]["checks"] if check["outcome"] == FAIL]
+        raise VerdictError(f"the verdict is fail: {', '.join(failed)}", str(folder.path), "see its report.html")
+    return folder.path
+
+
+def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], overrides: Sequence[str]) -> Request:
+    """Everything that the call asks for, built; what is typed wrong is told before anything is loaded."""
     seed = values["seed"] if call["seed"] is None else call["seed"]
     # runs of older versions have no epsilon_l2
     radii = {
         norm: values.get(key) if call[key] is None else call[key]
         for norm, key in (("inf", "epsilon"), ("2", "epsilon_l2"))
     }
-    with logged(folder), resources_named(folder):
-        objects.apply_options(values)
-        attacks = objects.attacks(call, radii, plugins)
-        # a name that is taken is told before anything is loaded
-        free_name(folder, call["name"], attacks)
-        checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
-        epoch = checkpoint.info.get("epoch")
-        if not isinstance(epoch, int):
-            raise RunError("the checkpoint's state.json has no epoch", str(folder.path), "use another checkpoint")
-        data = objects.dataset(values, plugins).to(device)
-        attacks = applicable(attacks, data, overrides)
-        name = free_name(folder, call["name"], attacks)
-        model = network.model(values, data, plugins)
-        load_weights(model, checkpoint, folder)
-        run_evaluation(
-            folder,
-            model.to(device),
-            data,
-            attacks,
-            name=name,
-            checkpoint=call["checkpoint"],
-            epoch=epoch,
-            seed=seed,
-            cascade=call["cascade"],
-        )
-        if call["analysis"] == "curvature":
-            run_curvature(
-                folder,
-                model,
-                data,
-                values,
-                name=name,
-                epoch=epoch,
-                epsilon=radius(radii["inf"]),
-                seed=seed,
-                plugins=plugins,
-            )
-        report = write_report(folder, values)
-        say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
-    tell(str(folder.path))
-    return folder.path
+    plugins = call["plugins"]
+    attacks = objects.attacks(call, radii, plugins)
+    if call["name"] is not None:
+        _check_name(folder, str(call["name"]))
+    checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
+    if not isinstance(checkpoint.info.get("epoch"), int):
+        raise RunError("the checkpoint's state.json has no epoch", str(folder.path), "use another checkpoint")
+    device = objects.device(call["device"])
+    data = objects.dataset(values, plugins).to(device)
+    attacks = applicable(attacks, data, overrides)
+    model = network.model(values, data, plugins)
+    network.load_weights(model, checkpoint, folder)
+    request = Request(
+        folder,
+        values,
+        model.to(device),
+        data,
+        attacks,
+        checkpoint=call["checkpoint"],
+        info=checkpoint.info,
+        seed=seed,
+        epsilon=radius(radii["inf"]),
+        cascade=call["cascade"],
+        subset=call["subset"],
+        curvature=call["analysis"] == "curvature",
+        twin=None if call["twin"] is None else network.of_run(call["twin"], data, plugins).to(device),
+        twin_run=call["twin"],
+        plugins=plugins,
+    )
+    if call["name"] is None:
+        return named(request, base_name(attacks, overrides))
+    request = replace(request, name=str(call["name"]))
+    if not request.unfinished.fits():
+        what = f"evaluation '{request.name}' was begun with other settings"
+        raise RunError(what, str(request.unfinished.folder), "choose another: name=NAME")
+    return request
 
 
-def run_evaluation(
-    folder: RunFolder,
-    model: nn.Module,
-    data: Dataset,
-    attacks: Mapping[str, Attack],
-    *,
-    name: str,
-    checkpoint: str,
-    epoch: int,
-    seed: int,
-    cascade: bool = False,
-) -> None:
-    """Attack a network, or measure what it predicts where there are no classes, and keep the results in the run.
+def base_name(attacks: dict[str, Attack], overrides: Sequence[str]) -> str:
+    """What to call an evaluation: the choice that was typed, or its attacks' names.
 
     Args:
-        folder: of the run.
-        model: on its device.
-        data: on the same device; its test part is used.
         attacks: by name.
-        name: of the evaluation.
-        checkpoint: which one the network is.
-        epoch: how many epochs it was trained for.
-        seed: of random starts.
-        cascade: whether later attacks see only what earlier ones left.
+        overrides: as typed.
+
+    Returns:
+        The name of a folder.
     """
-    if not data.classes:
-        begun = time.perf_counter()
-        figures = measure(model, data.test, data.structure)
-        seconds, device = time.perf_counter() - begun, device_text(data.test.targets.device)
-        task = TaskRecord(name, checkpoint, epoch, "test", figures, seconds, device, now())
-        save_task(folder.evaluation(name), task)
-        return
-    total = len(data.test) * len(attacks)
-    with tqdm(total=total, unit="example", disable=None, dynamic_ncols=True, leave=False) as bar:
-
-        def progress(attack: str, done: int, n: int) -> None:
-            bar.set_description(f"attack {attack}", refresh=False)
-            # of a cascade's later attacks, which see fewer, each counts as much as the first
-            whole = len(data.test)
-            bar.update(list(attacks).index(attack) * whole + done * whole // n - bar.n)
-
-        evaluation = evaluate(model, data.test, attacks, seed=seed, cascade=cascade, progress=progress)
-    record = EvaluationRecord(
-        name=name,
-        checkpoint=checkpoint,
-        epoch=epoch,
-        dataset_part="test",
-        total=len(data.test),
-        classes=data.classes,
-        clean=evaluation.clean_accuracy,
-        worst_case=evaluation.worst_case,
-        attacks=evaluation.records,
-        seed=seed,
-        device=device_text(data.test.targets.device),
-        date=now(),
-        worst_case_norm=evaluation.worst_case_norm,
-    )
-    save(folder.evaluation(name), evaluation, record)
+    typed = [override.removeprefix("attack=") for override in overrides if override.startswith("attack=")]
+    if attacks and typed and re.fullmatch(r"\w+", typed[-1]):
+        return typed[-1]
+    return "+".join(attacks) or "test"
 
 
 def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[str]) -> dict[str, Attack]:
@@ -170,7 +136,7 @@ def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[st
     """
     if data.classes:
         return attacks
-    asked = [key for key in typed_keys(list(overrides)) if key.split(".")[0] in {"attack", "epsilon"}]
+    asked = [key for key in typed_keys(list(overrides)) if key.split(".")[0] in FOR_CLASSES]
     if asked:
         raise ConfigError(
             "the data set has values to predict and no classes to attack", asked[0], f"leave {asked[0]} out"
@@ -178,49 +144,11 @@ def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[st
     return {}
 
 
-def free_name(folder: RunFolder, wanted: str | None, attacks: Mapping[str, Any]) -> str:
-    """A name for a new evaluation.
-
-    Args:
-        folder: of the run.
-        wanted: by the user, or None for one made of the attacks' names.
-        attacks: by name.
-
-    Returns:
-        A name that is not taken yet.
-
-    Raises:
-        RunError: the wanted name is taken, or is no name of a folder.
-    """
-    if wanted is not None:
-        wanted = str(wanted)
-        if Path(wanted).name != wanted or wanted.startswith("."):
-            raise RunError(f"name={wanted} is not a folder's name", "eval", "use letters, digits, dots and dashes")
-        if folder.evaluation(wanted).exists():
-            raise RunError(f"the run has an evaluation '{wanted}'", str(folder.path), "choose another: name=NAME")
-        return wanted
-    base = "+".join(attacks) or "test"
-    names = [base, *(f"{base}-{i}" for i in range(2, 10_000))]
-    return next(n for n in names if not folder.evaluation(n).exists())
-
-
-def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder) -> None:
-    """Put a checkpoint's weights into a network.
-
-    Args:
-        model: as the run's configuration describes it.
-        checkpoint: of the run.
-        folder: of the run, for the message.
-
-    Raises:
-        RunError: they do not fit.
-    """
-    try:
-        model.load_state_dict(dict(checkpoint.weights))
-    except RuntimeError as error:
-        raise RunError(
-            f"the checkpoint does not fit the network ({error})", str(folder.path), "was config.yaml changed?"
-        ) from error
+def _check_name(folder: RunFolder, name: str) -> None:
+    if Path(name).name != name or name.startswith("."):
+        raise RunError(f"name={name} is not a folder's name", "eval", "use letters, digits, dots and dashes")
+    if (folder.evaluation(name) / "results.json").exists():
+        raise RunError(f"the run has an evaluation '{name}'", str(folder.path), "choose another: name=NAME")
 
 
 def _checkpoint(folder: RunFolder, name: str) -> Path:

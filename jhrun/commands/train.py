@@ -18,17 +18,19 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from jhrun.attacks import Attack
-from jhrun.commands.eval import applicable, free_name, run_evaluation
+from jhrun.commands.eval import applicable
+from jhrun.commands.evaluation import Request, named, run_evaluation
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
 from jhrun.config import network, objects, stored
+from jhrun.config.values import radius
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, write_json
 from jhrun.penalties import preflight
 from jhrun.records import EpochRecord
-from jhrun.reporting import headline, write_report
-from jhrun.training import Interrupted, Trainer, TrainOptions, schedule
+from jhrun.reporting import headline, verdict_line, write_report
+from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
 
 CURVE_POINTS = 4
 """Validation points whose matrices are formed after each epoch of a regression task, for its curve."""
@@ -71,7 +73,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         _work(folder, trainer, values, attacks)
         finish()
         report = write_report(folder, values)
-        say(f"\n{headline(report)}\n\nreport: {folder.path / 'report.html'}")
+        say(f"\n{headline(report)}\n{verdict_line(report)}\nreport: {folder.path / 'report.html'}")
         tell(str(folder.path))
     return folder.path
 
@@ -81,16 +83,20 @@ def _work(folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: 
     unfinished = trainer.epoch < trainer.options.epochs
     _train(folder, trainer)
     if values["evaluate"] and (unfinished or not folder.evaluations()):
-        run_evaluation(
+        request = Request(
             folder,
+            values,
             trainer.model,
             trainer.dataset,
             attacks,
-            name=free_name(folder, None, attacks),
             checkpoint="last",
-            epoch=trainer.epoch,
+            info=Checkpoint.load(folder.checkpoint("last")).info,
             seed=values["seed"],
+            epsilon=radius(values["epsilon"]),
+            # searches of its own would double the time of a short run
+            probes=False,
         )
+        run_evaluation(named(request, "+".join(attacks) or "test"))
 
 
 def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:

@@ -8,9 +8,13 @@ import torch
 from torch import nn
 
 from jhrun import seeds
+from jhrun.config import stored
 from jhrun.config.door import build
 from jhrun.data import Dataset
+from jhrun.errors import RunError
+from jhrun.folder import RunFolder
 from jhrun.models.blocks import Rescale
+from jhrun.training import Checkpoint
 
 
 def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> nn.Module:
@@ -29,3 +33,42 @@ def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> n
         torch.manual_seed(seeds.derive(config["seed"], "model"))
         network: nn.Module = build("model", config["model"], plugins=plugins, **asdict(data.spec))
     return network if data.classes else nn.Sequential(network, Rescale(*data.scale))
+
+
+def of_run(path: str, data: Dataset, plugins: Sequence[str]) -> nn.Module:
+    """The network of another run, as after its last epoch.
+
+    Args:
+        path: of that run's folder.
+        data: what the network is asked about here.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        Inputs → outputs.
+
+    Raises:
+        RunError: the network does not fit the data.
+    """
+    folder = RunFolder.existing(path)
+    network = model(stored.read(folder.config), data, plugins)
+    load_weights(network, Checkpoint.load(folder.checkpoint("last")), folder)
+    return network
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder) -> None:
+    """Put a checkpoint's weights into a network.
+
+    Args:
+        model: as the run's configuration describes it.
+        checkpoint: of the run.
+        folder: of the run, for the message.
+
+    Raises:
+        RunError: they do not fit.
+    """
+    try:
+        model.load_state_dict(dict(checkpoint.weights))
+    except RuntimeError as error:
+        raise RunError(
+            f"the checkpoint does not fit the network ({error})", str(folder.path), "was config.yaml changed?"
+        ) from error

@@ -118,6 +118,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "epsilon": optional(radius),
     "epsilon_l2": optional(radius),
     "cascade": one_of(True, False),
+    "subset": optional(whole(1)),
+    "strict": one_of(True, False),
     "seed": optional(whole(0)),
     "device": device_name,
     "plugins": package_names,

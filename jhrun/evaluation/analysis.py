@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jhrun.evaluation.curvature import MOST_STEPS, TOLERANCE, Curvature
+from jhrun.evaluation.evaluate import Evaluation
 from jhrun.evaluation.slices import Slices
 from jhrun.evaluation.store import write_npz
 from jhrun.folder import write_json
@@ -36,21 +36,17 @@ SLICE_UNITS = {
 }
 
 
-def outcomes(each: dict[str, NDArray[Any]]) -> NDArray[np.int8]:
-    """What became of each example under the attacks of an evaluation.
+def outcomes(evaluation: Evaluation) -> NDArray[np.int8]:
+    """What became of each example in the worst case of an evaluation.
 
     Args:
-        each: of ``per_example.npz``.
+        evaluation: what the attacks did.
 
     Returns:
         Positions in ``OUTCOMES``, (N,).
     """
-    right = each["clean"] == each["target"]
-    robust = right.copy()
-    for name, values in each.items():
-        if name.endswith(".robust"):
-            robust &= values
-    return np.where(robust, 0, np.where(right, 1, 2)).astype(np.int8)
+    right = (evaluation.clean == evaluation.targets).numpy()
+    return np.where(evaluation.robust().numpy(), 0, np.where(right, 1, 2)).astype(np.int8)
 
 
 def record(found: Curvature, outcome: NDArray[np.int8]) -> CurvatureRecord:

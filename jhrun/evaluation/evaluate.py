@@ -1,8 +1,9 @@
 """Clean and attacked predictions for every example of a part."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +83,28 @@ class Evaluation:
         """The names of the attacks in a norm."""
         return [name for name, record in self.records.items() if record.norm == norm]
 
+    def per_class(self, classes: Sequence[str]) -> dict[str, dict[str, Proportion]]:
+        """Of each class that occurs, the share that is right clean and in the worst case."""
+        shares = {}
+        for number, name in enumerate(classes):
+            members = self.targets == number
+            if n := int(members.sum()):
+                rights = {"clean": self.clean == self.targets, "worst_case": self.robust()}
+                shares[name] = {
+                    what: Proportion.of(int(right[members].sum()), n) for what, right in rights.items()
+                }
+        return shares
+
+
+class Kept(Protocol):
+    """What attacks did in an earlier, interrupted evaluation, and what they do in this one."""
+
+    def restore(self, evaluation: Evaluation, name: str) -> bool:
+        """Put what an attack did into the evaluation, if it is known, and say whether it is."""
+
+    def keep(self, evaluation: Evaluation, name: str) -> None:
+        """Note what it did."""
+
 
 def evaluate(
     model: nn.Module,
@@ -90,6 +113,7 @@ def evaluate(
     *,
     seed: int,
     cascade: bool = False,
+    kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Evaluation:
     """Classify a part clean and under each attack.
@@ -101,6 +125,7 @@ def evaluate(
         seed: of the attacks' random starts; each (attack, batch) has its own stream of it.
         cascade: spare an attack the examples that are wrong already, clean or under an earlier attack of its norm:
             the worst case is the same in less time, but the later attacks' own accuracies stay unknown.
+        kept: of attacks that were done before; those are not run again, and it is told of each one that is done.
         progress: told the stage's name, the examples done and their number.
 
     Returns:
@@ -121,6 +146,9 @@ def evaluate(
             records={},
         )
         for name, attack in attacks.items():
+            if kept is not None and kept.restore(evaluation, name):
+                progress(name, len(part), len(part))
+                continue
             left = torch.ones_like(evaluation.clean, dtype=torch.bool)
             earlier = evaluation.of_norm(attack.norm)
             if cascade and earlier:
@@ -128,6 +156,8 @@ def evaluate(
             begun = time.perf_counter()
             _attack(model, part, name, attack, left, seed, progress, evaluation)
             _record(name, attack, left, time.perf_counter() - begun, evaluation)
+            if kept is not None:
+                kept.keep(evaluation, name)
     return evaluation
 
 

@@ -1,38 +1,37 @@
-"""An evaluation on disk: ``results.json``, ``per_example.npz`` and ``images.npz`` in a folder of its own."""
+"""What became of each example, on disk: ``per_example.npz`` and ``images.npz``."""
 
 import io
 import zlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
-from jhrun.folder import read_json, write_aside, write_json
-from jhrun.records import EvaluationRecord, TaskRecord
+from jhrun.folder import read_json, write_aside
 
 
-def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None:
-    """Write an evaluation; ``results.json`` comes last, so that where it is, the rest is.
+def save(folder: Path, evaluation: Evaluation, index: Tensor) -> None:
+    """Write what became of each example; ``results.json``, written last of all by others, says that it is whole.
 
-    ``per_example.npz`` holds, each of length N and in the test set's order: ``target``, ``clean`` (the predicted
-    class), and for each attack ``NAME.predicted`` (at its worst input), ``NAME.last`` (at its last one),
-    ``NAME.robust``, and the worst input's distance in the attack's norm, ``NAME.linf`` or ``NAME.l2``, in pixel
-    units. An example that was not attacked has −1 for its classes and NaN for its distance. ``images.npz`` holds
-    some images with their adversarial twins: ``position``, ``clean``, ``NAME``.
+    ``per_example.npz`` holds, each of length N: ``index`` (the example's place in the test set), ``target``,
+    ``clean`` (the predicted class), and for each attack ``NAME.predicted`` (at its worst input), ``NAME.last`` (at
+    its last one), ``NAME.robust``, and the worst input's distance in the attack's norm, ``NAME.linf`` or
+    ``NAME.l2``, in pixel units. An example that was not attacked has −1 for its classes and NaN for its distance.
+    ``images.npz`` holds some images with their adversarial twins: ``position`` (a row of ``per_example.npz``),
+    ``clean``, ``NAME``.
 
     Args:
-        folder: must not be there yet.
+        folder: of the evaluation.
         evaluation: what became of each example.
-        record: its figures.
-
+        index: place of each in the test set, (N,).
     """
-    _make(folder)
     each: dict[str, NDArray[Any]] = {
+        "index": index.cpu().numpy(),
         "target": evaluation.targets.numpy(),
         "clean": evaluation.clean.numpy(),
     }
@@ -45,18 +44,6 @@ def save(folder: Path, evaluation: Evaluation, record: EvaluationRecord) -> None
         images[name] = evaluation.adversarial[name].numpy()
     write_npz(folder / "per_example.npz", each)
     write_npz(folder / "images.npz", images)
-    write_json(folder / "results.json", record.flat())
-
-
-def save_task(folder: Path, record: TaskRecord) -> None:
-    """Write the evaluation of a regression task, which is ``results.json`` alone.
-
-    Args:
-        folder: must not be there yet.
-        record: its figures.
-    """
-    _make(folder)
-    write_json(folder / "results.json", asdict(record))
 
 
 def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
@@ -73,13 +60,6 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[st
     """
     each, images = (read_npz(folder / name) for name in ("per_example.npz", "images.npz"))
     return read_json(folder / "results.json"), each, images
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise RunError("an evaluation of this name exists", str(folder), "choose another: name=NAME") from error
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

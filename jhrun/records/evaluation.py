@@ -1,5 +1,6 @@
 """What evaluations write."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,6 +35,13 @@ class AttackRecord:
         record = asdict(self)
         robust: dict[str, Any] | None = record.pop("robust")
         return (robust or {"accuracy": None, "n": self.attacked, "ci95": None}) | record
+
+    @classmethod
+    def from_flat(cls, record: Mapping[str, Any]) -> "AttackRecord":
+        """The record that ``flat`` made this of."""
+        others = {key: value for key, value in record.items() if key not in {"accuracy", "n", "ci95"}}
+        shares = [_proportion(record), _proportion(others.pop("last") or {})]
+        return cls(robust=shares[0], last=shares[1], **others)
 
 
 @dataclass(frozen=True)
@@ -163,3 +171,10 @@ class CurvatureRecord:
     def flat(self) -> dict[str, Any]:
         """The record as JSON has it."""
         return asdict(self)
+
+
+def _proportion(record: Mapping[str, Any]) -> Proportion | None:
+    if record.get("accuracy") is None:
+        return None
+    low, high = record["ci95"]
+    return Proportion(record["accuracy"], record["n"], (low, high))

@@ -3,8 +3,8 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -154,7 +154,8 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """Everything needed to go on from here; refused where a value is not finite."""
         self._require_finite()
-        info = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
+        info: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
+        info["selection"] = {"rule": "last epoch", "part": None}
         state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
         return Checkpoint(self.model.state_dict(), state, info)
 
@@ -214,7 +215,9 @@ class Trainer:
         record(line)
         checkpoint = self.checkpoint()
         if improved:
-            save("best", checkpoint)
+            rule = "highest validation accuracy" if self.dataset.classes else "lowest validation loss"
+            chosen = {**checkpoint.info, "selection": {"rule": rule, "part": "validation"}}
+            save("best", replace(checkpoint, info=chosen))
         save("last", checkpoint)
 
     def _improved(self, line: EpochRecord) -> bool:

@@ -11,6 +11,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from jhrun.data import Part
 from jhrun.errors import NumericalError
+from jhrun.evaluation import Evaluation
 from jhrun.evaluation import curvature as module
 from jhrun.evaluation.analysis import UNITS, outcomes, record, save_analysis
 from jhrun.evaluation.curvature import BATCH, TOLERANCE, Estimator, curvature, double, logit_margin
@@ -18,7 +19,7 @@ from jhrun.evaluation.store import read_npz
 from jhrun.linalg import Direction, Exact, Lanczos
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, HessianDiagonality, Jacobian
-from jhrun.records import CurvatureRecord, Spread
+from jhrun.records import AttackRecord, CurvatureRecord, Spread
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -308,15 +309,24 @@ def test_a_spread_s_quantiles_are_observed_values():
     assert Spread.of(torch.tensor([2.0])) == Spread(1, *[2.0] * 6)
 
 
-def test_outcomes_follow_every_attack():
-    each = {
-        "target": np.array([0, 1, 2, 3]),
-        "clean": np.array([0, 1, 2, 0]),
-        "a.robust": np.array([True, False, True, False]),
-        "b.robust": np.array([True, True, True, False]),
-        "b.linf": np.zeros(4),
-    }
-    assert outcomes(each).tolist() == [0, 1, 0, 2]
+def test_outcomes_are_those_of_the_worst_case():
+    """Two attacks of the headline's norm count, one of another norm does not."""
+    wrong, right = torch.tensor([1, 1, 1, 1]), torch.tensor([0, 0, 0, 0])
+    evaluation = Evaluation(
+        targets=torch.zeros(4, dtype=torch.int64),
+        clean=torch.tensor([0, 0, 0, 1]),
+        attacked={"a": torch.tensor([0, 1, 0, 1]), "b": right, "two": wrong},
+        last={"a": right, "b": torch.tensor([0, 0, 0, 1]), "two": wrong},
+        distance={},
+        shown=torch.zeros(0),
+        images=torch.zeros(0),
+        adversarial={},
+        records={
+            name: AttackRecord(None, 0.1, norm, 1.0, {})
+            for name, norm in (("a", "inf"), ("b", "inf"), ("two", "2"))
+        },
+    )
+    assert outcomes(evaluation).tolist() == [0, 1, 0, 2]
 
 
 def test_what_is_kept_is_what_was_measured_with_its_units(tmp_path):

@@ -9,7 +9,7 @@ from jhrun.data import Part
 from jhrun.errors import NumericalError, RunError
 from jhrun.evaluation import evaluate, load, save
 from jhrun.evaluation.evaluate import BATCH, SHOWN
-from jhrun.records import EvaluationRecord
+from jhrun.folder import write_json
 
 
 class Threshold(nn.Module):
@@ -170,38 +170,31 @@ def test_logits_that_are_not_finite_give_no_accuracy(part):
     assert failure.value.exit_code == 5
 
 
-def record(result):
-    return EvaluationRecord(
-        "x",
-        "last",
-        3,
-        "test",
-        len(result.targets),
-        ("0", "1"),
-        result.clean_accuracy,
-        result.worst_case,
-        result.records,
-        0,
-        "cpu",
-        "2026-01-01",
-    )
-
-
 def test_what_is_saved_is_loaded_again(part, tmp_path):
     result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
-    save(tmp_path / "x", result, record(result))
-    figures, each, images = load(tmp_path / "x")
-    assert figures["attacks"]["fgsm"]["accuracy"] == each["fgsm.robust"].mean()
+    index = torch.arange(len(part)) * 3
+    save(tmp_path, result, index)
+    write_json(tmp_path / "results.json", {"name": "x"})
+    figures, each, images = load(tmp_path)
+    assert figures == {"name": "x"}
+    assert result.records["fgsm"].robust.accuracy == each["fgsm.robust"].mean()
     assert {"fgsm.predicted", "fgsm.last", "fgsm.linf"} < set(each)
-    assert figures["clean"]["n"] == len(each["target"]) == len(part)
+    assert (each["index"] == index.numpy()).all()
     assert (images["position"] == result.shown.numpy()).all()
-    with pytest.raises(RunError, match="name=NAME"):
-        save(tmp_path / "x", result, record(result))
 
 
 def test_a_damaged_file_is_named(part, tmp_path):
-    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
-    save(tmp_path / "x", result, record(result))
-    (tmp_path / "x/per_example.npz").write_bytes(b"PK damaged")
+    save(tmp_path, evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0), torch.arange(len(part)))
+    (tmp_path / "per_example.npz").write_bytes(b"PK damaged")
     with pytest.raises(RunError, match=r"per_example\.npz"):
-        load(tmp_path / "x")
+        load(tmp_path)
+
+
+def test_classes_add_up_and_absent_ones_are_left_out(part):
+    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
+    shares = result.per_class(["dark", "bright", "none"])
+    assert list(shares) == ["dark", "bright"]
+    right = sum(share["worst_case"].accuracy * share["worst_case"].n for share in shares.values())
+    assert right == pytest.approx(result.worst_case.accuracy * len(part))
+    assert shares["dark"]["clean"].n == int((part.targets == 0).sum())
+    assert shares["dark"]["worst_case"].accuracy < shares["dark"]["clean"].accuracy

@@ -1,0 +1,254 @@
+"""The work of an evaluation: attacks, verdict and curvature, each kept in the run as soon as it is there."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from jhrun import seeds
+from jhrun.attacks import Attack
+from jhrun.commands.analysis import run_curvature
+from jhrun.commands.session import device_text, now, say
+from jhrun.data import Dataset, Part
+from jhrun.errors import ConfigError
+from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
+from jhrun.evaluation.curve import EPSILONS, robust_curve
+from jhrun.evaluation.estimate import expected_seconds
+from jhrun.evaluation.verdict import Subject, judge
+from jhrun.folder import RunFolder, read_json, write_json
+from jhrun.records import CurveRecord, EvaluationRecord, TaskRecord, Verdict
+from jhrun.reporting.tables import duration
+
+LONG = 20.0
+"""Seconds from which on the time that attacks may take is told before they begin."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is evaluated, and how.
+
+    Attributes:
+        folder: of the run.
+        values: the run's configuration.
+        model: the network, on its device.
+        data: on the same device; its test part is used.
+        attacks: by name.
+        checkpoint: which one the network is.
+        info: what that checkpoint says of itself, with ``epoch`` and perhaps ``selection`` and ``sha256``.
+        seed: of random starts.
+        epsilon: ℓ∞ radius of the claim, in pixel units.
+        name: of the evaluation.
+        cascade: whether later attacks see only what earlier ones left.
+        subset: how many test examples, drawn at random; None for all.
+        probes: whether the verdict's own searches are made.
+        curvature: whether every example's Jacobian and Hessian are measured.
+        twin: an undefended network for the same task.
+        twin_run: the folder that it is from.
+        plugins: packages that the configuration may name.
+    """
+
+    folder: RunFolder
+    values: Mapping[str, Any]
+    model: nn.Module
+    data: Dataset
+    attacks: Mapping[str, Attack]
+    checkpoint: str
+    info: Mapping[str, Any]
+    seed: int
+    epsilon: float
+    name: str = ""
+    cascade: bool = False
+    subset: int | None = None
+    probes: bool = True
+    curvature: bool = False
+    twin: nn.Module | None = None
+    twin_run: str | None = None
+    plugins: Sequence[str] = field(default_factory=list)
+
+    @property
+    def unfinished(self) -> Unfinished:
+        """Where the work is kept while it lasts, known by everything that the figures depend on."""
+        attacks = {
+            name: [type(attack).__qualname__, attack.epsilon, attack.norm, attack.parameters]
+            for name, attack in self.attacks.items()
+        }
+        request = {
+            "checkpoint": self.checkpoint,
+            "epoch": self.info["epoch"],
+            "sha256": self.info.get("sha256"),
+            "attacks": attacks,
+            "seed": self.seed,
+            "cascade": self.cascade,
+            "subset": self.subset,
+        }
+        return Unfinished(self.folder.evaluation(self.name), request)
+
+
+def run_evaluation(request: Request) -> None:
+    """Attack a network, or measure what it predicts where there are no classes, and keep the results in the run.
+
+    Args:
+        request: what and how. An evaluation of the same name that was interrupted goes on after the last attack
+            that was done.
+
+    Raises:
+        RunError: there is another evaluation of that name.
+        ConfigError: the subset is larger than the test set.
+    """
+    part, index = drawn(request.data.test, request.subset)
+    unfinished = request.unfinished
+    unfinished.begin()
+    if request.data.classes:
+        record = _attack(request, unfinished, part, index).flat()
+    else:
+        record = asdict(_measure(request, part))
+    write_json(unfinished.folder / "results.json", record)
+    unfinished.finish()
+
+
+def drawn(part: Part, n: int | None) -> tuple[Part, Tensor]:
+    """A random part of a part, the same one every time, so that evaluations of different runs can be compared.
+
+    Args:
+        part: of the data.
+        n: how many examples; None for all.
+
+    Returns:
+        The examples and their places in the whole, (n,), rising.
+
+    Raises:
+        ConfigError: there are not so many.
+    """
+    if n is None:
+        return part, torch.arange(len(part))
+    if n > len(part):
+        raise ConfigError(f"the test set has {len(part)} examples", f"subset={n}", "give fewer, or leave it out")
+    index = torch.randperm(len(part), generator=seeds.generator("cpu", 0, "subset"))[:n].sort().values
+    return part[index.to(part.targets.device)], index
+
+
+def _measure(request: Request, part: Part) -> TaskRecord:
+    begun = time.perf_counter()
+    figures = measure(request.model, part, request.data.structure)
+    seconds, device = time.perf_counter() - begun, device_text(part.targets.device)
+    return TaskRecord(
+        request.name, request.checkpoint, request.info["epoch"], "test", figures, seconds, device, now()
+    )
+
+
+def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor) -> EvaluationRecord:
+    """Attacks, curve, verdict and curvature."""
+    done = [name for name in request.attacks if unfinished.has(name)]
+    if done:
+        say(f"going on with evaluation {request.name}: {', '.join(done)} done before")
+    left = [attack for name, attack in request.attacks.items() if name not in done]
+    seconds = expected_seconds(request.model, part, left)
+    if seconds > LONG:
+        say(f"the attacks take {duration(seconds)} at most")
+    with _bar(request, len(part)) as progress:
+        evaluation = evaluate(
+            request.model,
+            part,
+            request.attacks,
+            seed=request.seed,
+            cascade=request.cascade,
+            kept=unfinished,
+            progress=progress,
+        )
+    save(unfinished.folder, evaluation, index)
+    curve = None
+    if request.probes and request.epsilon > 0:
+        radii = sorted({*EPSILONS, request.epsilon})
+        curve = robust_curve(request.model, part, radii, total=len(request.data.test), seed=request.seed)
+    write_json(unfinished.folder / "verdict.json", _judge(request, part, evaluation, curve).flat())
+    if request.curvature:
+        run_curvature(
+            unfinished.folder,
+            request.model,
+            request.data,
+            part,
+            evaluation,
+            request.values,
+            epoch=request.info["epoch"],
+            epsilon=request.epsilon,
+            seed=request.seed,
+            plugins=request.plugins,
+        )
+    return EvaluationRecord(
+        name=request.name,
+        checkpoint=request.checkpoint,
+        epoch=request.info["epoch"],
+        dataset_part="test",
+        total=len(request.data.test),
+        classes=request.data.classes,
+        clean=evaluation.clean_accuracy,
+        worst_case=evaluation.worst_case,
+        attacks=evaluation.records,
+        seed=request.seed,
+        device=device_text(part.targets.device),
+        date=now(),
+        worst_case_norm=evaluation.worst_case_norm,
+        per_class=evaluation.per_class(request.data.classes),
+        curve=curve,
+    )
+
+
+def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRecord | None) -> Verdict:
+    return judge(
+        Subject(
+            request.model,
+            part,
+            evaluation,
+            request.attacks,
+            request.seed,
+            request.info.get("selection") or {},
+            claimed=_claimed(request, len(part)),
+            epsilon=request.epsilon,
+            curve=curve,
+            twin=request.twin,
+        ),
+        probes=request.probes,
+    )
+
+
+def _claimed(request: Request, n: int) -> float | None:
+    """The clean accuracy that an earlier evaluation of the same network on the same examples found."""
+    for place in reversed(request.folder.evaluations()):
+        record = read_json(place / "results.json")
+        same = (record.get("checkpoint"), record.get("epoch")) == (request.checkpoint, request.info["epoch"])
+        if same and record.get("clean") and record["clean"]["n"] == n:
+            return float(record["clean"]["accuracy"])
+    return None
+
+
+@contextmanager
+def _bar(request: Request, n: int) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress line over all attacks."""
+    total = n * len(request.attacks)
+    with tqdm(total=total, unit="example", disable=None, dynamic_ncols=True, leave=False) as bar:
+
+        def progress(attack: str, done: int, among: int) -> None:
+            bar.set_description(f"attack {attack}", refresh=False)
+            # of a cascade's later attacks, which see fewer, each counts as much as the first
+            bar.update(list(request.attacks).index(attack) * n + done * n // among - bar.n)
+
+        yield progress
+
+
+def named(request: Request, base: str) -> Request:
+    """The request under a name of its own, or that of the same one that was interrupted and can go on.
+
+    Args:
+        request: its name does not matter.
+        base: what to call it; numbers are appended.
+
+    Returns:
+        The same with its name.
+    """
+    names = (base, *(f"{base}-{i}" for i in range(2, 10_000)))
+    return next(r for r in (replace(request, name=name) for name in names) if r.unfinished.fits())

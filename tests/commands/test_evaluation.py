@@ -1,0 +1,156 @@
+"""jhrun eval: subsets, resumption after a real kill, time told beforehand, verdicts and strictness."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+
+def results(run, name):
+    return json.loads((run / "eval" / name / "results.json").read_text())
+
+
+def verdict(run, name):
+    found = json.loads((run / "eval" / name / "verdict.json").read_text())
+    return found["verdict"], {check["name"]: check["outcome"] for check in found["checks"]}
+
+
+def test_a_subset_is_the_same_every_time_and_marked(tiny, jhrun):
+    run = tiny("evaluate=false")
+    for name, seed in (("a", 0), ("b", 1)):
+        code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=40", f"seed={seed}", f"name={name}")
+        assert code == 0, err
+        record = results(run, name)
+        assert (record["clean"]["n"], record["total"]) == (40, 359)
+    first, second = (np.load(run / f"eval/{name}/per_example.npz")["index"] for name in "ab")
+    assert np.array_equal(first, second)
+    assert len(np.unique(first)) == 40
+    assert first.max() > 60
+    assert sum(share["clean"]["n"] for share in record["per_class"].values()) == 40
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=400")
+    assert code == 2
+    assert "359" in err
+
+
+def test_a_killed_evaluation_goes_on_with_the_attacks_that_are_left(tiny, tmp_path):
+    """SIGKILL while the second attack runs: the same command ends with the figures of an undisturbed one."""
+    run = tiny("evaluate=false")
+    command = [sys.executable, "-m", "jhrun", "eval", "run=run", "attack=[pgd20,square]"]
+    settings = ["attack.square.queries=300", "subset=100"]
+    process = subprocess.Popen([*command, *settings], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    kept = run / "eval/pgd20+square/unfinished/pgd20.npz"
+    deadline = time.monotonic() + 60
+    while not kept.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (kept.parent.parent / "results.json").exists()
+    again = subprocess.run([*command, *settings], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "going on with evaluation pgd20+square: pgd20 done before" in again.stdout
+    assert not kept.parent.exists()
+    whole = subprocess.run(
+        [*command, *settings, "name=whole"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert whole.returncode == 0, whole.stderr
+    assert "going on" not in whole.stdout
+    first, second = results(run, "pgd20+square"), results(run, "whole")
+    for attack in ("pgd20", "square"):
+        assert {**first["attacks"][attack], "seconds": 0} == {**second["attacks"][attack], "seconds": 0}
+    assert first["worst_case"] == second["worst_case"]
+
+
+def test_an_interrupted_evaluation_is_not_mixed_with_another(tiny, jhrun):
+    run = tiny("evaluate=false")
+    begun = run / "eval/mine/unfinished"
+    begun.mkdir(parents=True)
+    (begun / "request.json").write_text('{"seed": 9}')
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "name=mine")
+    assert code == 4
+    assert "other settings" in err
+    assert sorted(path.name for path in (run / "eval/mine").iterdir()) == ["unfinished"]
+
+
+def test_training_ends_with_a_verdict_of_suspect_and_says_how_to_check_more(tiny):
+    run = tiny()
+    outcome, checks = verdict(run, "fgsm+pgd20")
+    assert outcome == "suspect"
+    assert "not checked" in checks.values()
+    report = json.loads((run / "report.json").read_text())
+    assert report["verdict"]["verdict"] == "suspect"
+
+
+def test_a_fail_is_exit_8_where_it_is_asked_for(tiny, jhrun):
+    run = tiny("evaluate=false", "train.epochs=1")
+    state = run / "checkpoints/best/state.json"
+    record = json.loads(state.read_text())
+    assert record["selection"] == {"rule": "highest validation accuracy", "part": "validation"}
+    # what a run would say whose epoch was chosen with test data
+    record["selection"]["part"] = "test"
+    state.write_text(json.dumps(record))
+    call = ["eval", "run=run", "checkpoint=best", "attack=fgsm", "subset=50"]
+    code, out, err = jhrun(*call, "name=lenient")
+    assert code == 0, err
+    assert "verdict: fail" in out
+    code, out, err = jhrun(*call, "name=strict", "strict=true")
+    assert code == 8
+    assert err.startswith("error: the verdict is fail")
+    assert (run / "eval/strict/results.json").is_file()
+    assert verdict(run, "strict")[0] == "fail"
+
+
+def test_a_twin_is_tried(tiny, jhrun):
+    run = tiny("evaluate=false")
+    tiny("evaluate=false", "regularizer=none", "seed=1", folder="twin")
+    assert jhrun("eval", "run=run", "attack=pgd20", "subset=50", "twin=twin", "name=with")[0] == 0
+    assert jhrun("eval", "run=run", "attack=pgd20", "subset=50", "name=without")[0] == 0
+    (found,) = {name for name, outcome in verdict(run, "without")[1].items() if "twin" in name}
+    assert verdict(run, "without")[1][found] == "not checked"
+    assert verdict(run, "with")[1][found] != "not checked"
+    assert jhrun("eval", "run=run", "attack=pgd20", "twin=nowhere")[0] == 4
+
+
+def test_a_long_evaluation_says_how_long_it_may_take(tiny, jhrun, monkeypatch):
+    tiny("evaluate=false")
+    monkeypatch.setattr("jhrun.commands.evaluation.LONG", 0.0)
+    _, out, _ = jhrun("eval", "run=run", "attack=pgd20", "subset=50")
+    assert "the attacks take" in out
+    assert "at most" in out
+
+
+def test_the_curve_falls_from_clean_to_chance(tiny, jhrun):
+    run = tiny("evaluate=false", "train.epochs=5")
+    code, _, err = jhrun("eval", "run=run", "attack=pgd20", "epsilon=0.05")
+    assert code == 0, err
+    record = results(run, "pgd20")
+    points = record["curve"]["points"]
+    assert points[0]["epsilon"] == 0
+    assert points[0]["accuracy"] == record["clean"]["accuracy"]
+    assert 0.05 in [point["epsilon"] for point in points]
+    assert points[-1]["epsilon"] == 1
+    assert points[-1]["accuracy"] < 0.2
+
+
+@pytest.mark.parametrize("asked", ["analysis=curvature", "strict=true", "twin=other", "attack=fgsm"])
+def test_what_needs_classes_is_refused_without_them(jhrun, asked):
+    train = ["train", "experiment=conservative_field", "dataset.dimension=4", "dataset.examples=100"]
+    train += ["model.widths=[8]", "train.epochs=1", "hydra.run.dir=field", "evaluate=false"]
+    code, _, err = jhrun(*train)
+    assert code == 0, err
+    code, _, err = jhrun("eval", "run=field", asked)
+    assert code in {2, 4}
+    assert asked.split("=")[0] in err
+
+
+def test_the_typed_choice_names_the_evaluation(tiny, jhrun):
+    run = tiny("evaluate=false")
+    short = [f"attack.{a}.steps=2" for a in ("pgd100", "apgd_ce", "apgd_dlr", "fab")]
+    for name in ("standard", "standard-2"):
+        code, _, err = jhrun("eval", "run=run", "attack=standard", *short, "attack.square.queries=5", "subset=20")
+        assert code == 0, err
+        assert (run / "eval" / name / "results.json").is_file()
