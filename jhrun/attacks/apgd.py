@@ -32,6 +32,10 @@ class APGD(Attack):
         self.steps, self.restarts = steps, restarts
         super().__init__(epsilon, steps=steps, restarts=restarts)
 
+    def search_passes(self, classes: int) -> int:  # noqa: ARG002 - a subclass does
+        """A look at the input, and the gradients at each restart's start and steps."""
+        return 1 + 3 * self.restarts * (self.steps + 1)
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search, by torchattacks."""
         return self._run(torchattacks.APGD, model, inputs, targets, loss="ce")
@@ -73,6 +77,12 @@ class APGDTargeted(APGD):
         super().__init__(epsilon, steps, restarts)
         self.targets = targets
         self.parameters["targets"] = targets
+
+    def search_passes(self, classes: int) -> int:
+        """With four classes and more, each restart for each target looks at the input once again."""
+        if classes < 4:
+            return super().search_passes(classes)
+        return 1 + min(self.targets, classes - 1) * self.restarts * (1 + 3 * (self.steps + 1))
 
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search, by torchattacks, with the loss that the number of classes allows."""

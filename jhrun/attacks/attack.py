@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jhrun.attacks.watched import ROUNDING, Watched
+from jhrun.attacks.watched import ROUNDING, Watched, require_finite
 from jhrun.errors import NumericalError
 
 
@@ -58,6 +58,22 @@ class Attack(ABC):
         self.epsilon = float(epsilon)
         self.parameters = parameters
 
+    def passes(self, classes: int) -> int:
+        """An upper bound of the passes that one example takes, for an estimate of time before there is one.
+
+        Args:
+            classes: C, the number of logits, at least 1.
+
+        Returns:
+            Forward passes, and backward ones counted as two each: the search's, and the four of this class, which
+            are a gradient at the input and a look at the result. 0 if epsilon is.
+        """
+        return 4 + self.search_passes(classes) if self.epsilon else 0
+
+    def search_passes(self, classes: int) -> int:  # noqa: ARG002 - a subclass may
+        """Those of ``perturb``; a gradient step's three, unless a subclass says otherwise."""
+        return 3
+
     @abstractmethod
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search itself; may draw from the global random state, which is the attack's own here."""
@@ -87,6 +103,8 @@ class Attack(ABC):
                 input_gradient(watched, inputs, targets)
                 watched.watching = self.iterates
                 found = self.perturb(watched, inputs, targets).detach()
+                # an infinite pixel would become a corner of the ball, and look like a result
+                require_finite("the search's points", found)
                 last = self.confine(found.to(inputs.dtype), inputs)
                 watched.watching = True
                 watched.eval()

@@ -45,6 +45,10 @@ class CW(Attack):
         self.steps, self.searches, self.lr = steps, searches, lr
         super().__init__(epsilon, steps=steps, searches=searches, lr=lr)
 
+    def search_passes(self, classes: int) -> int:  # noqa: ARG002 - the same for all
+        """A gradient for the first c, and one for each step of each search."""
+        return 3 + 3 * self.searches * self.steps
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The nearest misclassified point over all c."""
         best, nearest, weight = self._begin(model, inputs, targets)

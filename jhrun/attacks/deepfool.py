@@ -33,6 +33,10 @@ class DeepFool(Attack):
         self.steps, self.overshoot = steps, overshoot
         super().__init__(epsilon, steps=steps, overshoot=overshoot)
 
+    def search_passes(self, classes: int) -> int:
+        """Each step takes a pass and a gradient for each class."""
+        return self.steps * (1 + 2 * classes)
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The iteration, by torchattacks."""
         found = _DeepFool(model, steps=self.steps, overshoot=self.overshoot)(inputs, targets)

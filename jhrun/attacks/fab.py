@@ -36,6 +36,13 @@ class FAB(Attack):
         self.steps, self.restarts, self.targets = steps, restarts, targets
         super().__init__(epsilon, steps=steps, restarts=restarts, targets=targets)
 
+    def search_passes(self, classes: int) -> int:
+        """Each step takes a pass, a gradient for the target or for each class, and a look at where it led."""
+        # each restart looks at the input, for its target once more, and at what it found
+        if self.targets is None:
+            return 1 + self.restarts * (2 + self.steps * (2 + 2 * classes))
+        return 1 + min(self.targets, classes - 1) * self.restarts * (3 + self.steps * 4)
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search, by torchattacks."""
         attack = torchattacks.FAB(

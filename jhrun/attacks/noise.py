@@ -33,6 +33,10 @@ class _Noise(Attack):
     def draw(self, inputs: Tensor) -> Tensor:
         """Noise in the ball, of the inputs' shape."""
 
+    def search_passes(self, classes: int) -> int:  # noqa: ARG002 - the same for all
+        """One for each draw."""
+        return self.draws
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG002 - blind
         """Draw after draw."""
         for _ in range(self.draws):

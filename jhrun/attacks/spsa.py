@@ -45,6 +45,10 @@ class SPSA(Attack):
         self.steps, self.samples, self.relative_step, self.delta = steps, samples, relative_step, delta
         super().__init__(epsilon, steps=steps, samples=samples, relative_step=relative_step, delta=delta)
 
+    def search_passes(self, classes: int) -> int:  # noqa: ARG002 - the same for all
+        """Two for each direction of each step."""
+        return 2 * self.samples * self.steps
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The descent, by torchattacks."""
         attack = _SPSA(

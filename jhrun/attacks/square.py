@@ -30,6 +30,10 @@ class Square(Attack):
         self.queries, self.restarts = queries, restarts
         super().__init__(epsilon, queries=queries, restarts=restarts)
 
+    def search_passes(self, classes: int) -> int:  # noqa: ARG002 - the same for all
+        """A look at the input, and for each restart the stripes it begins with, its queries and a last look."""
+        return 1 + self.restarts * (self.queries + 2)
+
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search, by torchattacks."""
         attack = _Square(

@@ -79,16 +79,17 @@ class Watched(nn.Module):
 
     @torch.no_grad()
     def _keep_worse(self, points: Tensor, logits: Tensor) -> None:
-        rows = self.rows
-        targets = self.targets[rows]
-        points = points.to(self.worst.dtype)
-        near = self.confine(points, self.inputs[rows])
-        inside = (near - points).abs().flatten(1).amax(1) <= ROUNDING
+        targets = self.targets[self.rows]
         wrong, margin = logits.argmax(1) != targets, margins(logits, targets)
-        smaller = (wrong == self.wrong[rows]) & (margin < self.margin[rows])
-        worse = inside & ((wrong & ~self.wrong[rows]) | smaller)
-        chosen = rows[worse]
-        self.worst[chosen], self.margin[chosen], self.wrong[chosen] = near[worse], margin[worse], wrong[worse]
+        before = self.wrong[self.rows]
+        worse = (wrong & ~before) | ((wrong == before) & (margin < self.margin[self.rows]))
+        # where a point lies is asked of those alone that are worse: late in a search there are few
+        points, chosen = points[worse].to(self.worst.dtype), self.rows[worse]
+        near = self.confine(points, self.inputs[chosen])
+        inside = (near - points).abs().flatten(1).amax(1) <= ROUNDING
+        chosen = chosen[inside]
+        self.worst[chosen], self.margin[chosen] = near[inside], margin[worse][inside]
+        self.wrong[chosen] = wrong[worse][inside]
 
 
 def margins(logits: Tensor, targets: Tensor) -> Tensor:
@@ -107,6 +108,9 @@ def require_finite(what: str, values: Tensor) -> None:
     Raises:
         NumericalError: a value is infinite or not a number.
     """
+    # a sum is finite only if every term is; it may overflow, so that only this looks at them one by one
+    if values.sum().isfinite():
+        return
     bad = int((~values.isfinite()).flatten(1).any(1).sum())
     if bad:
         raise NumericalError(
