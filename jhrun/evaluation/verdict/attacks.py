@@ -1,0 +1,128 @@
+"""Checks of what the attacks were and what they found."""
+
+import torch
+
+from jhrun.attacks import FGSM, PGD, APGDTargeted, Attack, AutoAttack, Square
+from jhrun.attacks.apgd import APGD
+from jhrun.evaluation.verdict import thresholds as t
+from jhrun.evaluation.verdict.case import FREE, WHITE, Case
+from jhrun.evaluation.verdict.measure import REMEDY, Finding, at_least, check, excess, grade, not_checked
+from jhrun.records import FAIL, PASS, SUSPECT
+
+
+@check("strength of the attacks", f"{t.CARLINI}; {t.AUTOATTACK}")
+def suite(case: Case) -> Finding:
+    """A strong search by gradients and one without them, both at the claimed ε."""
+    if not case.subject.attacks or case.epsilon == 0:
+        return not_checked(case.without_claim() or "")
+    made = [case.subject.attacks[name] for name in case.names()]
+    missing = []
+    if not any(_strong(attack) for attack in made):
+        missing.append(
+            f"a strong search by gradients (APGD or AutoAttack of {t.APGD_STEPS} steps or more, or PGD of "
+            f"{t.PGD_STEPS} steps with restarts)"
+        )
+    if not any(_free(attack) for attack in made):
+        missing.append(f"a search without gradients (Square or AutoAttack with {t.QUERIES} queries or more)")
+    if missing:
+        names = " and ".join(case.subject.attacks)
+        text = f"{names} at ε = {case.epsilon:.4g} (ℓ∞) leave out {' and '.join(missing)}; {REMEDY}."
+        return Finding(SUSPECT, None, None, text)
+    return Finding(PASS, None, None, f"Strong searches, with gradients and without: {', '.join(case.names())}.")
+
+
+@check("adversarial inputs in ball and range", f"{t.CARLINI}; the rounding is ours")
+def inside(case: Case) -> Finding:
+    """Compare max ‖x_adv − x‖ − ε over all attacks and examples, and how far the kept images leave [0, 1]."""
+    evaluation = case.subject.evaluation
+    if not evaluation.records:
+        return not_checked("No attack was made.")
+    worst, strange = 0.0, 0
+    for name, record in evaluation.records.items():
+        distance = evaluation.distance[name][case.seen(name)]
+        images = evaluation.adversarial[name]
+        strange += int((~distance.isfinite()).sum()) + int((~images.isfinite()).flatten(1).any(1).sum())
+        over = [distance.nan_to_num() - record.epsilon, -images.flatten(), images.flatten() - 1]
+        worst = max(worst, *(float(some.max()) for some in over if len(some)))
+    if strange:
+        return Finding(FAIL, float(strange), 0.0, f"{strange} adversarial inputs are not finite.")
+    text = f"No adversarial input leaves its ball, and no kept image [0, 1], by more than {max(worst, 0):.1e}."
+    return Finding(grade(worst, t.OUTSIDE, t.OUTSIDE), worst, t.OUTSIDE, text)
+
+
+@check("PGD no weaker than FGSM", f"{t.ATHALYE}; the number is ours", claim=True)
+def pgd_beats_fgsm(case: Case) -> Finding:
+    """By how much FGSM breaks more than any PGD of the run, example by example."""
+    whole = [name for name in case.names(FGSM, PGD) if case.seen(name).all()]
+    fgsm = [name for name in whole if isinstance(case.subject.attacks[name], FGSM)]
+    steps = [name for name in whole if name not in fgsm]
+    if not case.probes and not (fgsm and steps):
+        return not_checked(f"This evaluation did not make both attacks on all examples; {REMEDY}.")
+    # of what is wrong already nothing can be broken
+    positions = case.draw("fgsm", case.right, int(case.right.sum()) if fgsm and steps else t.DRAWN)
+    if not len(positions):
+        return not_checked("No example is right clean.")
+    one = case.broken(*fgsm)[positions] if fgsm else case.attack(FGSM(case.epsilon), positions, "fgsm")
+    many = {name: case.broken(name)[positions] for name in steps}
+    if not many:
+        many = {"PGD-20": case.attack(PGD(case.epsilon, 20, 0.1), positions, "pgd")}
+    among = int(case.right.sum()) / len(case.right)
+    over = {
+        name: excess(int((one & ~found).sum()), int((found & ~one).sum()), len(positions)) * among
+        for name, found in many.items()
+    }
+    worst = max(over, key=lambda name: over[name])
+    text = (
+        f"Of {len(positions)} examples that are right clean, FGSM breaks {int(one.sum())} and {worst} "
+        f"{int(many[worst].sum())}."
+    )
+    return Finding(grade(over[worst], t.BEYOND_SUSPECT, t.BEYOND_FAIL), over[worst], t.BEYOND_SUSPECT, text)
+
+
+@check("gradient-free attacks find no more", f"{t.ATHALYE}; {t.AUTOATTACK_CODE}", claim=True)
+def gradient_free(case: Case) -> Finding:
+    """Share of all examples that a gradient-free attack breaks and no search by gradients does."""
+    free, mixed, white = case.names(*FREE), case.names(AutoAttack), case.names(*WHITE)
+    if not free and not mixed:
+        return not_checked(f"No gradient-free attack was made; {REMEDY}.")
+    by_gradients, by_either = case.broken(*white), case.broken(*mixed)
+    seen = torch.stack([case.seen(name) for name in white]).any(0) if white else torch.zeros_like(by_gradients)
+    alone = case.broken(*free) & ~by_gradients
+    beyond = alone & seen & ~by_either
+    unknown = (alone | (by_either & ~by_gradients)) & ~beyond
+    n, k = len(beyond), int(beyond.sum())
+    share = k / n
+    text = f"Of {n} examples, {k} were broken without gradients alone"
+    if unknown.any():
+        # AutoAttack makes both kinds of search, and a cascade spares gradients what Square broke before them
+        if not case.probes:
+            return not_checked(f"It is not recorded whether gradients break the same examples; {REMEDY}.")
+        positions = case.draw("gradient-free", unknown, t.SURVIVORS)
+        missed = len(_withstand(case, positions, case.subject.attacks[mixed[0]] if mixed else None))
+        among = int(unknown.sum())
+        share += at_least(missed, len(positions), among) * among / n
+        text += (
+            f"; of {among} more of which that is not recorded, {len(positions)} were searched by gradients, "
+            f"and {missed} withstood"
+        )
+    return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text + ".")
+
+
+def _withstand(case: Case, positions: torch.Tensor, attack: Attack | None) -> torch.Tensor:
+    """Those of some examples that APGD on both losses, of the steps that AutoAttack took, does not break."""
+    steps = attack.parameters["steps"] if isinstance(attack, AutoAttack) else 100
+    for number, search in enumerate((APGD(case.epsilon, steps), APGDTargeted(case.epsilon, steps))):
+        positions = positions[~case.attack(search, positions, f"gradient-free {number}")]
+    return positions
+
+
+def _strong(attack: Attack) -> bool:
+    """Whether an attack is a strong search by gradients."""
+    if isinstance(attack, APGD | AutoAttack):
+        return bool(attack.parameters["steps"] >= t.APGD_STEPS)
+    return isinstance(attack, PGD) and attack.steps >= t.PGD_STEPS and attack.restarts >= t.PGD_RESTARTS
+
+
+def _free(attack: Attack) -> bool:
+    """Whether it is a search without them."""
+    return isinstance(attack, Square | AutoAttack) and bool(attack.parameters["queries"] >= t.QUERIES)

@@ -1,0 +1,147 @@
+"""Checks that make searches of their own, to see whether they find more than the attacks did."""
+
+import torch
+from torch import Tensor, nn
+
+from jhrun.attacks import PGD, UniformNoise
+from jhrun.evaluation.verdict import thresholds as t
+from jhrun.evaluation.verdict.case import WHITE, Case
+from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, not_checked, percent
+from jhrun.evaluation.verdict.network import probabilities
+from jhrun.records import FAIL
+
+NONE_RIGHT = "No example is right clean, so that there is nothing to attack."
+
+
+def pgd20(case: Case) -> PGD:
+    """20 steps of ε/10, the search that the checks compare with."""
+    return PGD(case.epsilon, 20, 0.1)
+
+
+@check("converged", f"{t.CARLINI}; {t.PINTOR}; the number is ours", searches=True, claim=True)
+def converged(case: Case) -> Finding:
+    """By how much twice the steps and ten restarts lower the accuracy under all attacks."""
+    known = case.strongest_pgd() or PGD(case.epsilon, t.PGD_STEPS, 0.025)
+    longer = PGD(case.epsilon, 2 * known.steps, known.relative_step, t.RESTARTS)
+    positions = case.draw("converged", case.left, t.SURVIVORS)
+    fallen = int(case.attack(longer, positions, "converged").sum())
+    among = int(case.left.sum())
+    share = at_least(fallen, len(positions), among) * among / len(case.left)
+    text = (
+        f"PGD of {longer.steps} steps and {longer.restarts} restarts breaks {fallen} of {len(positions)} examples "
+        f"that survived everything; robust accuracy is at least {percent(share)} too high."
+    )
+    return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
+
+
+@check("random noise finds nothing", f"{t.ATHALYE}; {t.CARLINI}", searches=True, claim=True)
+def noise(case: Case) -> Finding:
+    """Share of all examples that uniform noise at ε breaks and no search by gradients does."""
+    positions = case.draw("noise", case.right, t.DRAWN)
+    if not len(positions):
+        return not_checked(NONE_RIGHT)
+    blind = case.attack(UniformNoise(case.epsilon, t.NOISE_DRAWS), positions, "noise")
+    gradient = case.attack(pgd20(case), positions, "noise pgd")
+    known = ~case.left[positions] | gradient
+    beyond, among = int((blind & ~known).sum()), int(case.right.sum())
+    share = at_least(beyond, len(positions), among) * among / len(case.right)
+    more = excess(int((blind & ~gradient).sum()), int((gradient & ~blind).sum()), len(positions))
+    outcome = FAIL if more > 0 else grade(share, t.NOISE_SUSPECT, t.NOISE_FAIL)
+    text = (
+        f"{t.NOISE_DRAWS} draws of noise at ε break {int(blind.sum())} of {len(positions)} examples, PGD-20 "
+        f"{int(gradient.sum())}; {beyond} withstood every attack but the noise."
+    )
+    return Finding(outcome, share, t.NOISE_SUSPECT, text)
+
+
+@check(
+    "rescaled logits change nothing", f"{t.CARLINI}; {t.AUTOATTACK}; the number is ours", searches=True, claim=True
+)
+def rescaled(case: Case) -> Finding:
+    """By how much PGD finds more on logits of an ordinary size than on the network's own, with as many starts."""
+    positions = case.draw("rescaled", case.right, t.DRAWN)
+    if not len(positions):
+        return not_checked(NONE_RIGHT)
+    with torch.no_grad():
+        z = case.model(case.take(positions)[0])
+    logarithm = probabilities(z.double())
+    top = (_logarithm(z) if logarithm else z).double().topk(2).values
+    size = float((top[:, 0] - top[:, 1]).median())
+    if size == 0:
+        return not_checked("Half of the examples have two equal largest logits, so that these have no scale.")
+    plain, scaled = (torch.zeros(len(positions), dtype=torch.bool) for _ in range(2))
+    for scale in t.SCALES:
+        through = Rescaled(case.model, scale / size, logarithm=logarithm)
+        plain |= case.attack(pgd20(case), positions, f"plain {scale}")
+        scaled |= case.attack(pgd20(case), positions, f"plain {scale}", through=through)
+    among = int(case.right.sum()) / len(case.right)
+    more = excess(int((scaled & ~plain).sum()), int((plain & ~scaled).sum()), len(positions)) * among
+    text = (
+        f"PGD-20 breaks {int(plain.sum())} of {len(positions)} examples by the network's outputs, whose median "
+        f"margin is {size:.3g}, and {int(scaled.sum())} where that is 0.1, 1 and 10."
+    )
+    return Finding(grade(more, t.BEYOND_SUSPECT, t.BEYOND_FAIL), more, t.BEYOND_SUSPECT, text)
+
+
+@check("double precision changes nothing", f"{t.CARLINI}; the number is ours", searches=True, claim=True)
+def precision(case: Case) -> Finding:
+    """By how much PGD finds more in float64 than in float32."""
+    model = case.precise()
+    if model is None:
+        return not_checked("The network cannot be copied to float64.")
+    positions = case.draw("precision", case.right, t.DRAWN // 2)
+    if not len(positions):
+        return not_checked(NONE_RIGHT)
+    single = case.attack(pgd20(case), positions, "single")
+    double = case.attack(pgd20(case), positions, "double", through=model, dtype=torch.float64)
+    among = int(case.right.sum()) / len(case.right)
+    more = excess(int((double & ~single).sum()), int((single & ~double).sum()), len(positions)) * among
+    found = f"{int(single.sum())} of {len(positions)} examples in float32, {int(double.sum())} in float64"
+    text = f"PGD-20 breaks {found}."
+    return Finding(grade(more, t.BEYOND_SUSPECT, t.BEYOND_FAIL), more, t.BEYOND_SUSPECT, text)
+
+
+@check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True)
+def transfer(case: Case) -> Finding:
+    """Share of all examples that PGD on the twin breaks and no search by the network's own gradients does."""
+    twin = case.subject.twin
+    if twin is None:
+        return not_checked("No undefended network was named: have it checked by `jhrun eval run=RUN twin=RUN`.")
+    if not case.probes:
+        return not_checked("This evaluation made no searches of its own; have it checked by `jhrun eval`.")
+    positions = case.draw("transfer", case.right, t.DRAWN)
+    if not len(positions):
+        return not_checked(NONE_RIGHT)
+    moved = case.attack(pgd20(case), positions, "transfer", through=twin)
+    own = case.broken(*case.names(*WHITE))[positions] | case.attack(pgd20(case), positions, "transfer own")
+    beyond, among = int((moved & ~own).sum()), int(case.right.sum())
+    share = at_least(beyond, len(positions), among) * among / len(case.right)
+    text = (
+        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, searches by the "
+        f"network's own gradients {int(own.sum())}; {beyond} fall to the twin's alone."
+    )
+    return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
+
+
+class Rescaled(nn.Module):
+    """A network's logits times a factor: the same classes, another cross-entropy."""
+
+    def __init__(self, model: nn.Module, factor: float, *, logarithm: bool) -> None:
+        """Wrap.
+
+        Args:
+            model: images → logits.
+            factor: above 0.
+            logarithm: whether its outputs are probabilities, whose logarithms are to be taken.
+        """
+        super().__init__()
+        self.model, self.factor, self.logarithm = model, factor, logarithm
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(B, C)."""
+        z: Tensor = self.model(inputs)
+        return self.factor * (_logarithm(z) if self.logarithm else z)
+
+
+def _logarithm(p: Tensor) -> Tensor:
+    return p.clamp_min(torch.finfo(p.dtype).tiny).log()
