@@ -2,6 +2,6 @@
 
 from jhrun.reporting.comparison import write_comparison
 from jhrun.reporting.report import write_report
-from jhrun.reporting.tables import headline, plain
+from jhrun.reporting.tables import headline, plain, verdict_line
 
-__all__ = ["headline", "plain", "write_comparison", "write_report"]
+__all__ = ["headline", "plain", "verdict_line", "write_comparison", "write_report"]

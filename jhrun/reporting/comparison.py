@@ -5,15 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.folder import RunFolder, write_aside, write_json
-from jhrun.reporting import figures, tables
-from jhrun.reporting.overlay import overlaid_curves
-from jhrun.reporting.report import Picture, describe, meaning, pages
+from jhrun.reporting import tables
+from jhrun.reporting.facts import describe, meaning
+from jhrun.reporting.overlay import overlaid_curves, overlaid_data
+from jhrun.reporting.picture import Picture
+from jhrun.reporting.report import pages
 from jhrun.reporting.summary import SCHEMA_VERSION, summarise
 
 _NEVER = {"epochs", "time", "evaluated", "machine", "versions"}
 """Facts that do not name a run: they follow from what was asked for, or come last."""
 
-_KEPT = ("run", "status", "seconds", "clean", "attacks", "worst_case", "worst_case_norm", "task", "epochs")
+_KEPT = (
+    "run",
+    "status",
+    "seconds",
+    "verdict",
+    "total",
+    "clean",
+    "attacks",
+    "worst_case",
+    "worst_case_norm",
+    "task",
+    "epochs",
+)
 """What ``comparison.json`` has of each run's report."""
 
 
@@ -31,13 +45,14 @@ def write_comparison(runs: Sequence[tuple[RunFolder, dict[str, Any]]], output: P
     labels = label(reports)
     table = comparison_table(labels, reports)
     (output / "figures").mkdir(parents=True, exist_ok=True)
-    curves = overlaid_curves(list(zip(labels, [r["epochs"] for r in reports], strict=True)))
+    curves = list(zip(labels, [r["epochs"] for r in reports], strict=True))
     text = (
         "Each run after each of its epochs: on the validation part, or on the training batches where it has none. "
         "A curve of what should be zero means something only where the loss has fallen."
     )
-    picture = Picture("curves", "svg", "Curves", text, figures.as_bytes(curves, "svg"))
-    write_aside(output / "figures" / picture.file, picture.content)
+    picture = Picture.of("curves", "Curves", text, overlaid_curves(curves), overlaid_data(curves))
+    for file, content in picture.files.items():
+        write_aside(output / "figures" / file, content)
     kept = [{"label": name, **{key: r[key] for key in _KEPT}} for name, r in zip(labels, reports, strict=True)]
     write_json(output / "comparison.json", {"schema_version": SCHEMA_VERSION, "runs": kept})
     for ending, text in pages(
@@ -93,6 +108,12 @@ def comparison_table(labels: Sequence[str], reports: Sequence[dict[str, Any]]) -
         found = tables.headline_table(report)[1:]
         for name, value, *_ in found:
             columns.setdefault(name, ["–"] * len(reports))[i] = value
+    if any(r["verdict"] for r in reports):
+        columns["verdict"] = [r["verdict"]["verdict"] if r["verdict"] else "–" for r in reports]
+    if any(r["clean"] and tables.subset(r["clean"]["n"], r["total"]) for r in reports):
+        columns["test examples"] = [
+            tables.sample(r["clean"]["n"], r["total"]) if r["clean"] else "–" for r in reports
+        ]
     header = ("run", *columns, "training and evaluation", "state")
     rows = [
         (name, *(column[i] for column in columns.values()), tables.duration(r["seconds"]), r["status"]["state"])

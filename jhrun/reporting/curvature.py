@@ -1,4 +1,4 @@
-"""Curvature in the report: histograms by outcome, slices of the loss, and the figures in words."""
+"""Curvature in the report: histograms by outcome, and the figures in words."""
 
 import math
 from typing import Any
@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from jhrun.evaluation.analysis import OUTCOMES
-from jhrun.evaluation.slices import REACH
-from jhrun.reporting.figures import BLUE, ORANGE, RED, plain
-from jhrun.reporting.tables import Row
+from jhrun.reporting.drawing import BLUE, ORANGE, RED, plain
+from jhrun.reporting.tables import Row, sample
 
 COLOURS = dict(zip(OUTCOMES, (BLUE, ORANGE, RED), strict=True))
+HATCHES = dict(zip(OUTCOMES, (None, "////", "...."), strict=True))
 BINS = 30
 DECADES = 8
 """At most, on a logarithmic axis."""
@@ -50,7 +49,14 @@ def histograms(found: Arrays) -> Figure:
         for axes, i in zip(grid[:, column], rows, strict=True):
             name = OUTCOMES[i]
             those = found[key][found["outcome"] == i]
-            axes.hist(those[np.isfinite(those)], bins=edges, color=COLOURS[name])
+            axes.hist(
+                those[np.isfinite(those)],
+                bins=edges,
+                color=COLOURS[name],
+                hatch=HATCHES[name],
+                edgecolor="white",
+                linewidth=0,
+            )
             axes.axvline(np.quantile(those, 0.5, method="inverted_cdf"), color="black", linewidth=1.2)
             axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
             if column == 0:
@@ -83,62 +89,6 @@ def histogram_data(found: Arrays, each: Arrays, classes: list[str]) -> dict[str,
     }
 
 
-def slices(lines: Arrays, found: Arrays, each: Arrays, classes: list[str]) -> Figure:
-    """The loss along the gradient's sign and along random signs, one panel for each example.
-
-    Args:
-        lines: of ``slices.npz``.
-        found: of ``curvature.npz``.
-        each: of ``per_example.npz``.
-        classes: their names.
-
-    Returns:
-        The figure, with dotted lines at ±ε.
-    """
-    epsilon = lines["t"][-1] / REACH
-    k = len(lines["position"])
-    columns = min(4, k)
-    rows = -(-k // columns)
-    figure = Figure(figsize=(2.25 * columns, 0.6 + 1.75 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
-    for axes in grid.flat[k:]:
-        axes.set_visible(False)
-    for axes, position, along, across in zip(
-        grid.flat, lines["position"], lines["gradient"], lines["random"], strict=False
-    ):
-        for edge in (-epsilon, epsilon):
-            axes.axvline(edge, color="0.6", linestyle=":", linewidth=1)
-        axes.plot(lines["t"], across, "--", color=ORANGE)
-        axes.plot(lines["t"], along, "-", color=BLUE)
-        axes.plot(0, along[len(along) // 2], "o", color="black", markersize=4)
-        outcome = OUTCOMES[found["outcome"][position]]
-        axes.set_title(f"{classes[each['target'][position]]}, {outcome}", fontsize=9)
-        top = axes.get_ylim()[1]
-        axes.set_ylim(-0.04 * top, top)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
-        plain(axes)
-    handles = [
-        Line2D([], [], color=BLUE, linestyle="-", label="along the gradient's sign"),
-        Line2D([], [], color=ORANGE, linestyle="--", label="along random signs"),
-        Line2D([], [], color="0.6", linestyle=":", label="±ε"),
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
-    figure.supxlabel("ℓ∞ distance t (pixel units)", fontsize=10)
-    figure.supylabel("loss", fontsize=10)
-    return figure
-
-
-def slice_data(lines: Arrays) -> dict[str, list[Any]]:
-    """What ``slices`` shows: a row for each example and distance."""
-    k, points = lines["gradient"].shape
-    return {
-        "position": np.repeat(lines["position"], points).tolist(),
-        "t": np.tile(lines["t"], k).tolist(),
-        "gradient": lines["gradient"].flatten().tolist(),
-        "random": lines["random"].flatten().tolist(),
-    }
-
-
 def summary_rows(record: dict[str, Any]) -> list[Row]:
     """Median and the middle 80 % of each quantity in each group."""
     return [
@@ -147,8 +97,8 @@ def summary_rows(record: dict[str, Any]) -> list[Row]:
     ]
 
 
-def describe(record: dict[str, Any]) -> str:
-    """What was measured, how well, and what the penalty saw of it."""
+def describe(record: dict[str, Any], total: int | None) -> str:
+    """What was measured, of how many examples out of how many, how well, and what the penalty saw of it."""
     missed = (
         f"all reached a relative residual of {record['tolerance']:g}"
         if record["missed"] == 0
@@ -165,7 +115,7 @@ def describe(record: dict[str, Any]) -> str:
     )
     warnings = "".join(f" Warning: {warning}." for warning in record["warnings"])
     return (
-        f"The {record['n']} test examples: survived every attack, broken by one, or wrong without one; black "
+        f"Of {sample(record['n'], total)}: survived every attack, broken by one, or wrong without one; black "
         "lines are medians. σ_max(J) is exact; of the Hessian's eigenvalues of largest modulus, "
         f"{record['negative']} are negative, and {missed}. "
         "The first-order radius, margin/(√2·σ_max(J)), is how far the network would keep its answer if it were "

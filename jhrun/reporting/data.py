@@ -26,3 +26,14 @@ def as_csv(columns: Mapping[str, Iterable[Any]]) -> str:
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return text.getvalue()
+
+
+def share_columns(shares: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Shares with their 95 % intervals, in columns."""
+    shares = list(shares)
+    return {
+        "accuracy": [p["accuracy"] for p in shares],
+        "ci95_low": [p["ci95"][0] for p in shares],
+        "ci95_high": [p["ci95"][1] for p in shares],
+        "n": [p["n"] for p in shares],
+    }

@@ -1,19 +1,16 @@
-"""A run's figures, drawn without a display. Okabe and Ito's palette, which colour-blind people can tell apart."""
+"""How a run was trained: its curves, drawn without a display, and their data."""
 
-import io
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 
 from jhrun.reporting import tables
+from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, draw_line, plain
 
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-VISIBLE = 0.4
-"""How far from grey the largest difference between an image and its twin is drawn, if that magnifies it."""
+_TRAINING = ("epoch", "steps", "task_loss", "validation_loss", "accuracy", "validation_accuracy")
+_PENALTY = ("epoch", "steps", "penalty", "weight", "residual")
 
 
 def training_curves(epochs: list[dict[str, Any]]) -> Figure:
@@ -66,75 +63,15 @@ def penalty_curve(epochs: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def accuracy_bars(report: dict[str, Any]) -> Figure:
-    """Clean accuracy, each attack's and the worst case, with 95 % intervals."""
-    known = {name: a for name, a in report["attacks"].items() if a["accuracy"] is not None}
-    bars = {"clean": report["clean"], **known}
-    if worst := tables.worst_case(report):
-        bars[worst] = report["worst_case"]
-    figure = Figure(figsize=(8, 0.8 + 0.4 * len(bars)), layout="constrained")
-    axes: Axes = figure.subplots()
-    names, shares = list(bars), [p["accuracy"] for p in bars.values()]
-    errors = [
-        [max(0.0, p["accuracy"] - p["ci95"][0]) for p in bars.values()],
-        [max(0.0, p["ci95"][1] - p["accuracy"]) for p in bars.values()],
-    ]
-    colours = [BLUE if n == "clean" else RED if n == worst else ORANGE for n in names]
-    axes.barh(names, shares, xerr=errors, color=colours, height=0.65, capsize=3)
-    for row, share in enumerate(shares):
-        axes.text(1.02, row, f"{100 * share:.1f} %", va="center", fontweight="bold")
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("right answers on the test set")
-    plain(axes)
-    return figure
+def training_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """What ``training_curves`` shows: a row for each epoch, with the figures of a regression task."""
+    columns = {key: [e[key] for e in epochs] for key in _TRAINING}
+    return columns | {key: [e["task"][key] for e in epochs] for key in epochs[0].get("task") or {}}
 
 
-def adversarial_grid(
-    images: dict[str, NDArray[Any]], each: dict[str, NDArray[Any]], name: str, classes: list[str]
-) -> Figure:
-    """Images, their adversarial twins, and the differences magnified, each with what the network sees.
-
-    Args:
-        images: of ``images.npz``.
-        each: of ``per_example.npz``.
-        name: of the attack.
-        classes: their names.
-
-    Returns:
-        Three rows; a prediction that is wrong is marked by ✗, an example that was not attacked by a dash.
-    """
-    clean, twins, position = images["clean"], images[name], images["position"]
-    difference = np.abs(twins - clean)
-    factor = max(1, int(VISIBLE / difference.max())) if difference.max() > 0 else 1
-    rows = (
-        ("image", clean, each["clean"][position]),
-        (name, twins, each[f"{name}.predicted"][position]),
-        (f"difference ×{factor}", np.clip(0.5 + factor * (twins - clean), 0, 1), None),
-    )
-    figure = Figure(figsize=(1.1 * len(clean) + 0.4, 3.9), layout="constrained")
-    grid = figure.subplots(3, len(clean), squeeze=False)
-    for axes_row, (label, pictures, predicted) in zip(grid, rows, strict=True):
-        for column, (axes, picture) in enumerate(zip(axes_row, pictures, strict=True)):
-            flat = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)
-            axes.imshow(flat, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            if predicted is not None:
-                right = predicted[column] == each["target"][position[column]]
-                attacked = predicted[column] >= 0
-                said = f"{classes[predicted[column]]} {'✓' if right else '✗'}" if attacked else "–"
-                axes.set_title(said, fontsize=9, color="black" if right or not attacked else RED)
-        axes_row[0].set_ylabel(label, fontsize=9)
-    return figure
-
-
-def as_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as ``svg`` or ``png``, without the date, so that the same records give the same file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()
+def penalty_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """What ``penalty_curve`` shows, and the solver's residual: a row for each epoch."""
+    return {key: [e[key] for e in epochs] for key in _PENALTY}
 
 
 def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, label: str, style: str) -> None:
@@ -142,16 +79,3 @@ def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, labe
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain(axes)
-
-
-def draw_line(axes: Axes, points: list[tuple[Any, Any]], colour: str, label: str, style: str) -> None:
-    """A curve through the points that have a value; a few are marked, as a line could not be seen."""
-    there = [point for point in points if point[1] is not None]
-    if there:
-        x, y = zip(*there, strict=True)
-        axes.plot(x, y, style, color=colour, label=label, marker="o" if len(there) < 3 else None)
-
-
-def plain(axes: Axes) -> None:
-    """Without the frame's upper and right side."""
-    axes.spines[["top", "right"]].set_visible(False)

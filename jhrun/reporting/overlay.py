@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from jhrun.reporting.figures import draw_line, plain
+from jhrun.reporting.drawing import draw_line, plain
 from jhrun.reporting.tables import STRUCTURE
 
 Epoch = dict[str, Any]
@@ -43,6 +43,15 @@ def overlaid_curves(runs: list[tuple[str, list[Epoch]]]) -> Figure:
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", frameon=False)
     return figure
+
+
+def overlaid_data(runs: list[tuple[str, list[Epoch]]]) -> dict[str, list[Any]]:
+    """What ``overlaid_curves`` shows: a row for each run and epoch, the run by its label."""
+    rows = [(label, epoch) for label, curve in runs for epoch in curve]
+    keys = ("epoch", "steps", "task_loss", "accuracy", "validation_loss", "validation_accuracy", "penalty")
+    columns: dict[str, list[Any]] = {"run": [label for label, _ in rows]}
+    columns |= {key: [epoch[key] for _, epoch in rows] for key in keys}
+    return columns | {key: [(epoch.get("task") or {}).get(key) for _, epoch in rows] for key in STRUCTURE}
 
 
 def _panels() -> list[Panel]:

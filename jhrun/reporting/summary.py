@@ -18,7 +18,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         config: its stored configuration.
 
     Returns:
-        The document; ``clean``, ``attacks``, ``worst_case`` and ``task`` are those of the newest evaluation.
+        The document; from ``checkpoint`` to ``curvature`` the newest evaluation's.
     """
     epochs = read_epochs(folder.metrics)
     evaluations = {path.name: read_json(path / "results.json") for path in folder.evaluations()}
@@ -34,12 +34,17 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         + (newest["seconds"] if "task" in newest else 0),
         "evaluation": newest.get("name"),
         "checkpoint": newest.get("checkpoint"),
+        "verdict": _beside(folder, newest, "verdict"),
+        # older versions noted no total: they took all examples
+        "total": newest.get("total", (newest.get("clean") or {}).get("n")),
         "clean": newest.get("clean"),
         "attacks": attacks,
         "worst_case": newest.get("worst_case"),
         "task": newest.get("task"),
         "worst_case_norm": newest.get("worst_case_norm", "inf" if attacks else None),
-        "curvature": _curvature(folder, newest),
+        "per_class": newest.get("per_class") or None,
+        "curve": newest.get("curve"),
+        "curvature": _beside(folder, newest, "curvature"),
         "epochs": epochs,
         "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,
@@ -71,6 +76,7 @@ def read_epochs(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _curvature(folder: RunFolder, evaluation: dict[str, Any]) -> dict[str, Any] | None:
-    path = folder.evaluation(str(evaluation.get("name"))) / "curvature.json"
+def _beside(folder: RunFolder, evaluation: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """A record that may lie beside an evaluation's results; None where it does not."""
+    path = folder.evaluation(str(evaluation.get("name"))) / f"{name}.json"
     return read_json(path) if path.is_file() else None

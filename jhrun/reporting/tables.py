@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from jhrun.records import PASS
+
 Row = tuple[str, ...]
 ACCURACY: Row = ("", "accuracy", "95 % interval", "n", "ε")
 TASK: Row = ("", "held-out points", "n")
@@ -13,7 +15,11 @@ def headline_table(report: dict[str, Any]) -> list[Row]:
     """Its header and rows: accuracies, or the figures of a regression task; none where nothing was evaluated."""
     if report["task"] is not None:
         return [TASK, *_task_rows(report["task"])]
-    return [] if report["clean"] is None else [ACCURACY, *_accuracy_rows(report)]
+    if report["clean"] is None:
+        return []
+    total = report["total"]
+    of_all = f"n of {total:,}" if subset(report["clean"]["n"], total) else "n"
+    return [tuple(of_all if cell == "n" else cell for cell in ACCURACY), *_accuracy_rows(report)]
 
 
 def _task_rows(task: dict[str, Any]) -> list[Row]:
@@ -48,6 +54,24 @@ def headline(report: dict[str, Any]) -> str:
     return plain(table) if table else "not evaluated: jhrun eval run=… does it"
 
 
+def deciding(verdict: dict[str, Any]) -> list[str]:
+    """The names of the checks that an evaluation's verdict comes from; none where all are well."""
+    outcome = verdict["verdict"]
+    return [] if outcome == PASS else [c["name"] for c in verdict["checks"] if c["outcome"] == outcome]
+
+
+def verdict_line(report: dict[str, Any]) -> str:
+    """The verdict for a terminal; empty where the newest evaluation has none, as of older versions."""
+    verdict = report["verdict"]
+    if verdict is None:
+        return ""
+    names = deciding(verdict)
+    if not names:
+        passed = sum(check["outcome"] == PASS for check in verdict["checks"])
+        names = [f"{passed} of {counted(len(verdict['checks']), 'check')} passed"]
+    return f"verdict: {verdict['verdict']} ({', '.join(names)}): see report.html"
+
+
 def history(evaluations: dict[str, Any]) -> list[Row]:
     """Every evaluation, one row for each attack or figure; of an attack also what its last iterate leaves."""
     rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result", "last iterate")]
@@ -77,6 +101,35 @@ def markdown(table: list[Row]) -> str:
     header, *rows = table
     lines = [header, tuple(":--" if i == 0 or not cell else "--:" for i, cell in enumerate(header)), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def sample(n: int, total: int | None) -> str:
+    """Which examples a share is of: a subset is called one wherever a number of it is shown.
+
+    Args:
+        n: how many were classified.
+        total: how many there are; None where an older version did not note it, which took all.
+
+    Returns:
+        A few words.
+
+    Example:
+        >>> sample(1000, 10000), sample(359, 359)
+        ('1,000 of 10,000 test examples, drawn at random', 'all 359 test examples')
+    """
+    if subset(n, total):
+        return f"{n:,} of {total:,} test examples, drawn at random"
+    return f"all {n:,} test examples"
+
+
+def subset(n: int, total: int | None) -> bool:
+    """Whether there are more examples than were classified."""
+    return total is not None and n < total
+
+
+def counted(n: int, thing: str) -> str:
+    """A number of things: ``1 check``, ``2 checks``."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def radius(epsilon: float) -> str:

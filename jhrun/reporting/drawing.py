@@ -1,0 +1,38 @@
+"""What the figures share: a palette, whiskers, lines, and how a figure becomes a file."""
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+"""Okabe and Ito's palette, which colour-blind people can tell apart. Never the only mark: hatches, markers and
+line styles say the same on paper without colours."""
+
+
+def as_bytes(figure: Figure, kind: str) -> bytes:
+    """A figure as ``svg`` or ``png``, without the date, so that the same records give the same file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+    return buffer.getvalue()
+
+
+def draw_line(axes: Axes, points: list[tuple[Any, Any]], colour: str, label: str, style: str) -> None:
+    """A curve through the points that have a value; a few are marked, as a line could not be seen."""
+    there = [point for point in points if point[1] is not None]
+    if there:
+        x, y = zip(*there, strict=True)
+        axes.plot(x, y, style, color=colour, label=label, marker="o" if len(there) < 3 else None)
+
+
+def plain(axes: Axes) -> None:
+    """Without the frame's upper and right side."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def whiskers(shares: Iterable[dict[str, Any]]) -> list[list[float]]:
+    """How far the 95 % intervals of some shares reach below and above them, as matplotlib wants its errors."""
+    ends = [(p["accuracy"], *p["ci95"]) for p in shares]
+    return [[max(0.0, p - low) for p, low, _ in ends], [max(0.0, high - p) for p, _, high in ends]]

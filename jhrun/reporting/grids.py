@@ -1,0 +1,85 @@
+"""Images beside their adversarial twins."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jhrun.reporting.drawing import RED
+
+VISIBLE = 0.4
+"""How far from grey the largest difference between an image and its twin is drawn, if that magnifies it."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def adversarial_grid(images: Arrays, each: Arrays, name: str, classes: list[str]) -> Figure:
+    """Images, their adversarial twins, and the differences magnified, each with what the network sees.
+
+    Args:
+        images: of ``images.npz``.
+        each: of ``per_example.npz``.
+        name: of the attack.
+        classes: their names.
+
+    Returns:
+        Three rows; a prediction that is wrong is marked by ✗, an example that was not attacked by a dash.
+    """
+    clean, twins, position = images["clean"], images[name], images["position"]
+    difference = np.abs(twins - clean)
+    factor = max(1, int(VISIBLE / difference.max())) if difference.max() > 0 else 1
+    rows = (
+        ("image", clean, each["clean"][position]),
+        (name, twins, each[f"{name}.predicted"][position]),
+        (f"difference ×{factor}", np.clip(0.5 + factor * (twins - clean), 0, 1), None),
+    )
+    figure = Figure(figsize=(1.1 * len(clean) + 0.4, 3.9), layout="constrained")
+    grid = figure.subplots(3, len(clean), squeeze=False)
+    for axes_row, (label, pictures, predicted) in zip(grid, rows, strict=True):
+        for column, (axes, picture) in enumerate(zip(axes_row, pictures, strict=True)):
+            flat = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, -1)
+            axes.imshow(flat, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if predicted is not None:
+                right = predicted[column] == each["target"][position[column]]
+                attacked = predicted[column] >= 0
+                said = f"{classes[predicted[column]]} {'✓' if right else '✗'}" if attacked else "–"
+                axes.set_title(said, fontsize=9, color="black" if right or not attacked else RED)
+        axes_row[0].set_ylabel(label, fontsize=9)
+    return figure
+
+
+def grid_data(images: Arrays, each: Arrays, name: str, classes: list[str]) -> dict[str, list[Any]]:
+    """What the network makes of the images of ``adversarial_grid``.
+
+    Args:
+        images: of ``images.npz``.
+        each: of ``per_example.npz``.
+        name: of the attack.
+        classes: their names.
+
+    Returns:
+        Columns; the pixels themselves are in ``images.npz``. An example that was not attacked has empty cells.
+    """
+    position = images["position"]
+    attacked = each[f"{name}.predicted"][position] >= 0
+    columns: dict[str, list[Any]] = {
+        "position": position.tolist(),
+        "target": [classes[i] for i in each["target"][position]],
+        "predicted_clean": [classes[i] for i in each["clean"][position]],
+    }
+    for label, key in (("predicted", f"{name}.predicted"), ("predicted_last", f"{name}.last")):
+        # older versions kept no last iterate
+        if key in each:
+            columns[label] = [classes[i] if i >= 0 else None for i in each[key][position]]
+    columns["robust"] = [
+        bool(robust) if there else None
+        for robust, there in zip(each[f"{name}.robust"][position], attacked, strict=True)
+    ]
+    for norm in ("linf", "l2"):
+        if f"{name}.{norm}" in each:
+            distance = each[f"{name}.{norm}"][position].tolist()
+            columns[norm] = [d if there else None for d, there in zip(distance, attacked, strict=True)]
+    return columns

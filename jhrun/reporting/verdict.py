@@ -1,0 +1,102 @@
+"""Whether an evaluation can be believed: the box at the top of the report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT
+from jhrun.reporting.tables import Row, counted, deciding
+
+SYMBOLS = {PASS: "✓", SUSPECT: "?", FAIL: "✗", NOT_CHECKED: "–"}
+"""An outcome is never told by its colour alone."""
+
+HEADER: Row = ("outcome", "check", "value", "threshold", "what it means", "source")
+
+
+@dataclass(frozen=True)
+class Box:
+    """What the box shows.
+
+    Attributes:
+        outcome: ``pass``, ``suspect`` or ``fail``.
+        symbol: of it.
+        sentence: which checks decided.
+        table: all checks, the header first.
+    """
+
+    outcome: str
+    symbol: str
+    sentence: str
+    table: list[Row]
+
+    @property
+    def word(self) -> str:
+        """The outcome in capitals."""
+        return self.outcome.upper()
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Of each row below the header, as names of CSS classes."""
+        return [row[0].split(" ", 1)[1].replace(" ", "-") for row in self.table[1:]]
+
+
+def box(verdict: dict[str, Any] | None) -> Box | None:
+    """The box of an evaluation.
+
+    Args:
+        verdict: its ``verdict.json``; None where there is none.
+
+    Returns:
+        What to show; None likewise.
+    """
+    if verdict is None:
+        return None
+    outcome = verdict["verdict"]
+    rows = [
+        (
+            f"{SYMBOLS[check['outcome']]} {check['outcome']}",
+            check["name"],
+            _number(check["value"]),
+            _number(check["threshold"]),
+            check["text"],
+            check["source"],
+        )
+        for check in verdict["checks"]
+    ]
+    return Box(outcome, SYMBOLS[outcome], sentence(verdict), [HEADER, *rows])
+
+
+def sentence(verdict: dict[str, Any]) -> str:
+    """Which checks decided, in one sentence.
+
+    Args:
+        verdict: of ``verdict.json``.
+
+    Returns:
+        What the outcome asks of the reader, and why.
+
+    Example:
+        >>> checks = [{"name": "suite", "outcome": "suspect"}, {"name": "twin", "outcome": "not checked"}]
+        >>> sentence({"verdict": "suspect", "checks": checks})
+        'The figures below are to be doubted, for 1 of 2 checks is suspect (suite); not checked: twin.'
+    """
+    outcome, checks = verdict["verdict"], verdict["checks"]
+    n, names = len(checks), deciding(verdict)
+    passed = sum(check["outcome"] == PASS for check in checks)
+    if outcome == FAIL:
+        text = f"The figures below are not to be believed, for {len(names)} of {counted(n, 'check')} failed"
+    elif outcome == SUSPECT:
+        are = "is" if len(names) == 1 else "are"
+        text = f"The figures below are to be doubted, for {len(names)} of {counted(n, 'check')} {are} suspect"
+    elif passed:
+        text = f"Nothing was found that speaks against the figures below: {passed} of {counted(n, 'check')} passed"
+    else:
+        text = "Nothing was checked, so that this says nothing of the figures below"
+    parts = [f"{text} ({', '.join(names)})" if names else text]
+    for label, other in (("suspect", SUSPECT), ("not checked", NOT_CHECKED)):
+        if other != outcome and (there := [c["name"] for c in checks if c["outcome"] == other]):
+            parts.append(f"{label}: {', '.join(there)}")
+    return "; ".join(parts) + "."
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")
