@@ -3,7 +3,8 @@
     python tests/attacks/measure.py FOLDER [--trained plain|hardened] [--cascade] [--epsilon 0.1] [--only NAME …]
 
 FOLDER holds MNIST as ``/work/shared/data/unpack.py FOLDER mnist`` writes it, and gets the network's weights.
-On a machine that others use too, the processor's time with ``--threads 1`` says most. ``hardened`` is trained on FGSM examples from random starts: what an attack cannot break takes it longest.
+On a
+machine that others use too, the processor's time with ``--threads 1`` says most. ``hardened`` is trained on FGSM examples from random starts: what an attack cannot break takes it longest.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def main():
         whole_busy += busy
         robust &= right
         print(
-            f"{name:9} {seconds:7.1f} s, {busy:7.1f} s of a processor  right {right.sum()}  worst case {robust.sum()}",
+            f"{name:9} {seconds:7.1f} s, {busy:7.1f} s busy  right {right.sum()}  worst case {robust.sum()}",
             end="  ",
         )
         print(f"{passes[0] / max(len(left), 1):.0f} passes forward per example", flush=True)

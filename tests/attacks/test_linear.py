@@ -239,3 +239,15 @@ def test_the_worst_point_of_a_row_is_kept_with_its_row():
     rest = torch.tensor([0, 2, 3, 5])
     assert torch.equal(watched.worst[rest], x[rest])
     assert watched.rows.tolist() == list(range(6))
+
+
+def test_a_point_outside_the_ball_does_not_count():
+    """It would be confined, to where the network may be right, and hide the worst point that is inside."""
+    model, x, y = problem(3, n=6)
+    watched = Watched(model, x, y, FGSM(0.001).confine)
+    watched(x)
+    away = x[(y[:, None] != y).float().argmax(1)]
+    assert (model(away).argmax(1) != y).all()
+    watched(away)
+    assert torch.equal(watched.worst, x)
+    assert not watched.wrong.any()
