@@ -3,8 +3,8 @@
     python tests/attacks/measure.py FOLDER [--trained plain|hardened] [--cascade] [--epsilon 0.1] [--only NAME …]
 
 FOLDER holds MNIST as ``/work/shared/data/unpack.py FOLDER mnist`` writes it, and gets the network's weights.
-On a
-machine that others use too, the processor's time with ``--threads 1`` says most. ``hardened`` is trained on FGSM examples from random starts: what an attack cannot break takes it longest.
+``hardened`` is trained on FGSM examples from random starts: what an attack cannot break takes it longest. On a
+machine that others use too, the busy time with ``--threads 1`` says most.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def main():
             end="  ",
         )
         print(f"{passes[0] / max(len(left), 1):.0f} passes forward per example", flush=True)
-    print(f"whole     {whole:7.1f} s, {whole_busy:7.1f} s of a processor")
+    print(f"whole     {whole:7.1f} s, {whole_busy:7.1f} s busy")
 
 
 if __name__ == "__main__":
