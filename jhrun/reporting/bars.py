@@ -4,9 +4,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
-from jhrun.reporting import tables
+from jhrun.reporting import tables, words
 from jhrun.reporting.data import share_columns
 from jhrun.reporting.drawing import BLUE, ORANGE, RED, plain, whiskers
 
@@ -14,8 +15,8 @@ MOST_CLASSES = 20
 """So many have their bars; of more, those of the lowest worst case."""
 
 _CLEAN = {"color": BLUE}
-_ATTACK = {"color": ORANGE, "hatch": "////"}
-_WORST = {"color": RED, "hatch": "xxxx"}
+_ATTACK = {"color": ORANGE, "hatch": "//"}
+_WORST = {"color": RED, "hatch": "xx"}
 
 Share = dict[str, Any]
 
@@ -23,14 +24,14 @@ Share = dict[str, Any]
 def accuracy_bars(report: dict[str, Any]) -> Figure:
     """Clean accuracy, each attack's and the worst case, with 95 % intervals."""
     bars, worst = _bars(report), tables.worst_case(report)
-    figure = Figure(figsize=(6.5, 0.9 + 0.36 * len(bars)), layout="constrained")
+    figure = Figure(figsize=(5.6, 0.9 + 0.34 * len(bars)), layout="constrained")
     axes: Axes = figure.subplots()
     for row, (name, share) in enumerate(bars.items()):
         look = _CLEAN if name == "clean" else _WORST if name == worst else _ATTACK
         _bar(axes, row, share, 0.65, look)
         axes.text(1.02, row, f"{100 * share['accuracy']:.1f} %", va="center", fontweight="bold")
     axes.set_yticks(range(len(bars)), list(bars))
-    sample = tables.sample(report["clean"]["n"], report["total"])
+    sample = words.sample(report["clean"]["n"], report["total"])
     axes.set_xlabel(f"right answers on {sample}")
     _percentages(axes)
     return figure
@@ -51,7 +52,7 @@ def accuracy_data(report: dict[str, Any]) -> dict[str, list[Any]]:
 def class_bars(report: dict[str, Any]) -> Figure:
     """Clean accuracy and worst case of each class, or of the worst, with 95 % intervals."""
     classes, attacked = shown_classes(report), report["worst_case_norm"] is not None
-    figure = Figure(figsize=(6.5, 1.2 + 0.42 * len(classes)), layout="constrained")
+    figure = Figure(figsize=(5.6, 1.2 + 0.4 * len(classes)), layout="constrained")
     axes: Axes = figure.subplots()
     for row, name in enumerate(classes):
         _bar(
@@ -63,7 +64,7 @@ def class_bars(report: dict[str, Any]) -> Figure:
     axes.set_yticks(
         range(len(classes)), [f"{name}  (n = {report['per_class'][name]['clean']['n']:,})" for name in classes]
     )
-    axes.set_xlabel(f"right answers on {tables.sample(report['clean']['n'], report['total'])}")
+    axes.set_xlabel(f"right answers on {words.sample(report['clean']['n'], report['total'])}")
     _percentages(axes)
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
@@ -114,7 +115,10 @@ def _bar(
         label=label if first else None,
         **look,  # type: ignore[arg-type]
     )
-    axes.errorbar(share["accuracy"], row, xerr=whiskers([share]), fmt="none", ecolor="black", capsize=3)
+    drawn = axes.errorbar(share["accuracy"], row, xerr=whiskers([share]), fmt="none", ecolor="black", capsize=3)
+    for line in drawn.get_children():
+        # a white edge, so that it is seen on any bar
+        line.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
 def _percentages(axes: Axes) -> None:

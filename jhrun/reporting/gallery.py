@@ -5,7 +5,7 @@ from typing import Any
 from jhrun.evaluation import load
 from jhrun.evaluation.store import read_npz
 from jhrun.folder import RunFolder
-from jhrun.reporting import bars, curvature, curve, figures, grids, slices, tables
+from jhrun.reporting import bars, curvature, curve, figures, grids, slices, tables, words
 from jhrun.reporting.picture import Picture
 
 OPEN_GRIDS = 2
@@ -54,7 +54,7 @@ def _of_curve(report: dict[str, Any]) -> str:
     norm = "∞" if record["norm"] == "inf" else record["norm"]
     text = (
         f"Share of examples that are right clean and under {record['attack']} in an ℓ{norm} ball of radius ε, on "
-        f"{tables.sample(n, total)}, with 95 % Wilson intervals. Each ε has a search of its own."
+        f"{words.sample(n, total)}, with 95 % Wilson intervals. Each ε has a search of its own."
     )
     if curve.worst_radius(report) is not None:
         text += (
@@ -125,4 +125,4 @@ def _curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
 
 
 def _sample(report: dict[str, Any]) -> str:
-    return tables.sample(report["clean"]["n"], report["total"])
+    return words.sample(report["clean"]["n"], report["total"])
