@@ -4,7 +4,6 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 from jhrun.reporting import tables, words
@@ -13,6 +12,9 @@ from jhrun.reporting.drawing import BLUE, ORANGE, RED, plain, whiskers
 
 MOST_CLASSES = 20
 """So many have their bars; of more, those of the lowest worst case."""
+
+MOST_LETTERS = 20
+"""Of a class's name beside its bars; the CSV has all."""
 
 _CLEAN = {"color": BLUE}
 _ATTACK = {"color": ORANGE, "hatch": "//"}
@@ -32,7 +34,7 @@ def accuracy_bars(report: dict[str, Any]) -> Figure:
         axes.text(1.02, row, f"{100 * share['accuracy']:.1f} %", va="center", fontweight="bold")
     axes.set_yticks(range(len(bars)), list(bars))
     sample = words.sample(report["clean"]["n"], report["total"])
-    axes.set_xlabel(f"right answers on {sample}")
+    figure.supxlabel(f"right answers on {sample}", fontsize=10)
     _percentages(axes)
     return figure
 
@@ -62,9 +64,10 @@ def class_bars(report: dict[str, Any]) -> Figure:
             worst = report["per_class"][name]["worst_case"]
             _bar(axes, row + 0.19, worst, 0.36, _WORST, "worst case", first=row == 0)
     axes.set_yticks(
-        range(len(classes)), [f"{name}  (n = {report['per_class'][name]['clean']['n']:,})" for name in classes]
+        range(len(classes)),
+        [f"{_short(name)}  (n = {report['per_class'][name]['clean']['n']:,})" for name in classes],
     )
-    axes.set_xlabel(f"right answers on {words.sample(report['clean']['n'], report['total'])}")
+    figure.supxlabel(f"right answers on {words.sample(report['clean']['n'], report['total'])}", fontsize=10)
     _percentages(axes)
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
@@ -96,6 +99,11 @@ def _bars(report: dict[str, Any]) -> dict[str, Share]:
     return bars | ({worst: report["worst_case"]} if worst else {})
 
 
+def _short(name: str) -> str:
+    """A class's name, with as many letters as leave room for its bars."""
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+
+
 def _bar(
     axes: Axes,
     row: float,
@@ -115,10 +123,19 @@ def _bar(
         label=label if first else None,
         **look,  # type: ignore[arg-type]
     )
-    drawn = axes.errorbar(share["accuracy"], row, xerr=whiskers([share]), fmt="none", ecolor="black", capsize=3)
-    for line in drawn.get_children():
-        # a white edge, so that it is seen on any bar
-        line.set_path_effects([withStroke(linewidth=3, foreground="white")])
+    # black on a white edge, so that it is seen on any bar
+    for colour, width in (("white", 3.5), ("black", 1.5)):
+        reach, size = whiskers([share]), 3 + width / 2
+        axes.errorbar(
+            share["accuracy"],
+            row,
+            xerr=reach,
+            fmt="none",
+            ecolor=colour,
+            elinewidth=width,
+            capsize=size,
+            capthick=width,
+        )
 
 
 def _percentages(axes: Axes) -> None:
