@@ -40,7 +40,7 @@ def _robustness(report: dict[str, Any]) -> list[Picture]:
         if many > bars.MOST_CLASSES:
             which = f"the {bars.MOST_CLASSES} of {many} classes whose worst case is lowest (the CSV has all)"
         text = (
-            f"Of {which}, clean accuracy and the worst case over the attacks, with 95 % Wilson intervals; "
+            f"Of {which}, clean accuracy and the worst case over all attacks of one norm, with 95 % Wilson intervals; "
             f"{_sample(report)}. An interval of few examples is wide: two classes differ where theirs are apart."
         )
         drawn, data = bars.class_bars(report), bars.class_data(report)
@@ -58,7 +58,7 @@ def _of_curve(report: dict[str, Any]) -> str:
     )
     if curve.worst_radius(report) is not None:
         text += (
-            f" The diamond is the worst case over all attacks, on {_sample(report)}: it may lie "
+            f" The diamond is the worst case over all ℓ{norm} attacks, on {_sample(report)}: it may lie "
             "below the curve, which is one attack's."
         )
     return f"{text} At large ε an honest curve reaches guessing or less."
