@@ -38,7 +38,7 @@ def _robustness(report: dict[str, Any]) -> list[Picture]:
         many = len(report["per_class"])
         which = "each class"
         if many > bars.MOST_CLASSES:
-            which = f"the {bars.MOST_CLASSES} of {many} classes whose worst case is lowest (the CSV has all)"
+            which = f"the {bars.MOST_CLASSES} of {many} classes of lowest worst case (the CSV has all)"
         text = (
             f"Of {which}, clean accuracy and the worst case over all attacks of one norm, with 95 % Wilson intervals; "
             f"{_sample(report)}. An interval of few examples is wide: two classes differ where theirs are apart."

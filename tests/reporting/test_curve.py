@@ -1,5 +1,7 @@
 """Accuracy against ε: what is drawn where, and the same as columns."""
 
+from itertools import pairwise
+
 import pytest
 
 from jhrun.records import CurveRecord, Proportion
@@ -40,5 +42,5 @@ def test_small_radii_and_1_can_both_be_told_from_0(norm):
     boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
     assert len(boxes) >= 4
     ordered = sorted(boxes, key=lambda b: b.x0)
-    assert all(left.x1 < right.x0 for left, right in zip(ordered, ordered[1:], strict=False))
+    assert all(left.x1 < right.x0 for left, right in pairwise(ordered))
     assert any("1 of 4" in text.get_text() for legend in figure.legends for text in legend.get_texts())

@@ -94,7 +94,7 @@ def test_the_report_has_verdict_classes_and_curve_of_the_newest_evaluation(run):
 
 def test_the_verdict_comes_first(run):
     text = (run / "report.md").read_text()
-    assert [line for line in text.splitlines() if line.startswith("## ")][0] == "## Verdict: ? SUSPECT"
+    assert next(line for line in text.splitlines() if line.startswith("## ")) == "## Verdict: ? SUSPECT"
     assert "| ? suspect | suite | – | – | logits & prob" in text
     page = (run / "report.html").read_text()
     assert page.index("SUSPECT") < page.index("<h1>")
