@@ -40,8 +40,8 @@ def _robustness(report: dict[str, Any]) -> list[Picture]:
         if many > bars.MOST_CLASSES:
             which = f"the {bars.MOST_CLASSES} of {many} classes of lowest worst case (the CSV has all)"
         text = (
-            f"Of {which}, clean accuracy and the worst case over all attacks of one norm, with 95 % Wilson intervals; "
-            f"{_sample(report)}. An interval of few examples is wide: two classes differ where theirs are apart."
+            f"Of {which}, clean accuracy and the worst case over all attacks of one norm, with 95 % Wilson "
+            f"intervals; {_sample(report)}. An interval of few examples is wide: two classes differ where theirs are apart."
         )
         drawn, data = bars.class_bars(report), bars.class_data(report)
         pictures.append(Picture.of("per_class", "Accuracy by class", text, drawn, data))
