@@ -41,7 +41,8 @@ def _robustness(report: dict[str, Any]) -> list[Picture]:
             which = f"the {bars.MOST_CLASSES} of {many} classes of lowest worst case (the CSV has all)"
         text = (
             f"Of {which}, clean accuracy and the worst case over all attacks of one norm, with 95 % Wilson "
-            f"intervals; {_sample(report)}. An interval of few examples is wide: two classes differ where theirs are apart."
+            f"intervals; {_sample(report)}. An interval of few examples is wide: two classes differ where theirs "
+            "are apart."
         )
         drawn, data = bars.class_bars(report), bars.class_data(report)
         pictures.append(Picture.of("per_class", "Accuracy by class", text, drawn, data))
@@ -93,6 +94,8 @@ def _grids(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
             f"{tables.ball(attack)}; and the differences magnified around grey. Above each, the class the network "
             "sees: ✓ right, ✗ wrong, – not attacked."
         )
+        if (images[name] == images["clean"]).all(axis=(1, 2, 3)).any():
+            text += " Where the difference is grey all over, the attack gave the image itself back."
         shown = (images, each, name, record["classes"])
         drawn, data = grids.adversarial_grid(*shown), grids.grid_data(*shown)
         folded = number >= OPEN_GRIDS
