@@ -95,7 +95,9 @@ def _grids(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
             "sees: ✓ right, ✗ wrong, – not attacked."
         )
         if (images[name] == images["clean"]).all(axis=(1, 2, 3)).any():
-            text += " Where the difference is grey all over, the attack gave the image itself back."
+            text += (
+                " Where the difference is grey all over, the attack gave the image itself back or never saw it."
+            )
         shown = (images, each, name, record["classes"])
         drawn, data = grids.adversarial_grid(*shown), grids.grid_data(*shown)
         folded = number >= OPEN_GRIDS
