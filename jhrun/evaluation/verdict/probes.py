@@ -29,14 +29,14 @@ def converged(case: Case) -> Finding:
     share = at_least(fallen, len(positions), among) * among / len(case.left)
     text = (
         f"PGD of {longer.steps} steps and {longer.restarts} restarts breaks {fallen} of {len(positions)} examples "
-        f"that survived everything; robust accuracy is at least {percent(share)} too high."
+        f"that survived everything, which is {percent(share)} or more of all examples."
     )
     return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
 
 
 @check("random noise finds nothing", f"{t.ATHALYE}; {t.CARLINI}", searches=True, claim=True)
 def noise(case: Case) -> Finding:
-    """Share of all examples that uniform noise at ε breaks and no search by gradients does."""
+    """Share of all examples that uniform noise at ε breaks and no attack does."""
     positions = case.draw("noise", case.right, t.DRAWN)
     if not len(positions):
         return not_checked(NONE_RIGHT)
