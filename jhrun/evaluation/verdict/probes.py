@@ -8,7 +8,7 @@ from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import WHITE, Case
 from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, not_checked, percent
 from jhrun.evaluation.verdict.network import probabilities
-from jhrun.records import FAIL
+from jhrun.records import FAIL, PASS, SUSPECT
 
 NONE_RIGHT = "No example is right clean, so that there is nothing to attack."
 
@@ -74,13 +74,11 @@ def rescaled(case: Case) -> Finding:
         through = Rescaled(case.model, scale / size, logarithm=logarithm)
         plain |= case.attack(pgd20(case), positions, f"plain {scale}")
         scaled |= case.attack(pgd20(case), positions, f"plain {scale}", through=through)
-    among = int(case.right.sum()) / len(case.right)
-    more = excess(int((scaled & ~plain).sum()), int((plain & ~scaled).sum()), len(positions)) * among
     text = (
         f"PGD-20 breaks {int(plain.sum())} of {len(positions)} examples by the network's outputs, whose median "
-        f"margin is {size:.3g}, and {int(scaled.sum())} where that is 0.1, 1 and 10."
+        f"margin is {size:.3g}, and {int(scaled.sum())} where that is 0.1, 1 and 10"
     )
-    return Finding(grade(more, t.BEYOND_SUSPECT, t.BEYOND_FAIL), more, t.BEYOND_SUSPECT, text)
+    return _compared(case, positions, plain, scaled, text)
 
 
 @check("double precision changes nothing", f"{t.CARLINI}; the number is ours", searches=True, claim=True)
@@ -94,11 +92,8 @@ def precision(case: Case) -> Finding:
         return not_checked(NONE_RIGHT)
     single = case.attack(pgd20(case), positions, "single")
     double = case.attack(pgd20(case), positions, "double", through=model, dtype=torch.float64)
-    among = int(case.right.sum()) / len(case.right)
-    more = excess(int((double & ~single).sum()), int((single & ~double).sum()), len(positions)) * among
     found = f"{int(single.sum())} of {len(positions)} examples in float32, {int(double.sum())} in float64"
-    text = f"PGD-20 breaks {found}."
-    return Finding(grade(more, t.BEYOND_SUSPECT, t.BEYOND_FAIL), more, t.BEYOND_SUSPECT, text)
+    return _compared(case, positions, single, double, f"PGD-20 breaks {found}")
 
 
 @check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True)
@@ -141,6 +136,21 @@ class Rescaled(nn.Module):
         """(B, C)."""
         z: Tensor = self.model(inputs)
         return self.factor * (_logarithm(z) if self.logarithm else z)
+
+
+def _compared(case: Case, positions: Tensor, plain: Tensor, other: Tensor, text: str) -> Finding:
+    """By how much PGD in another guise finds more than as it is: worse where it is more than all attacks found."""
+    share, among = int(case.right.sum()) / len(case.right), int(case.right.sum())
+    more = share * excess(int((other & ~plain).sum()), int((plain & ~other).sum()), len(positions))
+    beyond = int((other & ~plain & case.left[positions]).sum())
+    false = share * at_least(beyond, len(positions), among)
+    outcome = grade(false, t.BEYOND_SUSPECT, t.BEYOND_FAIL)
+    if outcome == PASS and more > t.BEYOND_SUSPECT:
+        outcome = SUSPECT
+        text += ": PGD's own figure is too high, though the worst case over all attacks is not"
+    elif outcome != PASS:
+        text += f": {beyond} had withstood every attack"
+    return Finding(outcome, max(more, false), t.BEYOND_SUSPECT, text + ".")
 
 
 def _logarithm(p: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from jhrun.attacks import APGD, PGD
+from jhrun.attacks import APGD, PGD, APGDTargeted
 from jhrun.evaluation.verdict import probes
 from jhrun.evaluation.verdict.case import Case
 from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT
@@ -18,9 +18,9 @@ def case(kit, model, attacks=None, **more):
 
 
 def test_two_short_steps_have_not_converged(kit, undefended):
-    found = probes.converged(case(kit, undefended, {"pgd": PGD(E, 2, 0.05)}))
+    found = probes.converged(case(kit, undefended, {"pgd": PGD(E, 4, 0.15)}))
     assert found.outcome == FAIL
-    assert "4 steps" in found.text
+    assert "8 steps" in found.text
     assert probes.converged(case(kit, undefended)).outcome == PASS
     # where there is no PGD to be doubled
     assert "200 steps" in probes.converged(case(kit, undefended, {"apgd": APGD(E, 50)})).text
@@ -29,19 +29,27 @@ def test_two_short_steps_have_not_converged(kit, undefended):
 def test_noise_that_beats_a_gradient_of_the_wrong_sign_fails(kit, undefended):
     """Forward x, backward −1: PGD ends where the network is surest."""
     away = kit.Before(undefended, lambda x: 2 * x.detach() - x)
-    found = probes.noise(case(kit, away))
+    found = probes.noise(case(kit, away, {"pgd": PGD(0.2, 20, 0.1)}, epsilon=0.2))
     assert found.outcome == FAIL
     assert probes.noise(case(kit, undefended)).outcome == PASS
 
 
-@pytest.mark.parametrize(("factor", "outcome"), [(1e-3, PASS), (1.0, PASS), (1e3, FAIL), (1e6, FAIL)])
-def test_logits_of_any_size_are_searched_alike(kit, undefended, factor, outcome):
+@pytest.mark.parametrize(("factor", "outcome"), [(1e-3, FAIL), (1.0, PASS), (3.0, PASS), (1e3, FAIL), (1e6, FAIL)])
+def test_logits_too_small_or_large_for_the_cross_entropy_are_caught(kit, undefended, factor, outcome):
+    """Too small, and the loss is linear in all logits alike; too large, and it is flat."""
     assert probes.rescaled(case(kit, kit.After(undefended, lambda z: factor * z))).outcome == outcome
+
+
+def test_where_another_attack_saw_through_the_scale_the_worst_case_holds(kit, undefended):
+    attacks = {"pgd": PGD(E, 20, 0.1), "dlr": APGDTargeted(E, 50, targets=3)}
+    found = probes.rescaled(case(kit, kit.After(undefended, lambda z: 1000 * z), attacks))
+    assert found.outcome == SUSPECT
+    assert "worst case over all attacks is not" in found.text
 
 
 def test_probabilities_are_searched_by_their_logarithms(kit, undefended):
     # hardened, so that the cross-entropy of the probabilities is flat, but not so far that their logarithms are
-    found = probes.rescaled(case(kit, kit.After(undefended, lambda z: (10 * z).softmax(1))))
+    found = probes.rescaled(case(kit, kit.After(undefended, lambda z: (30 * z).softmax(1))))
     assert found.outcome in {SUSPECT, FAIL}
 
 
