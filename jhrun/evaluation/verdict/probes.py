@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from jhrun.attacks import PGD, UniformNoise
 from jhrun.evaluation.verdict import thresholds as t
-from jhrun.evaluation.verdict.case import WHITE, Case
+from jhrun.evaluation.verdict.case import Case
 from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, not_checked, percent
 from jhrun.evaluation.verdict.network import probabilities
 from jhrun.records import FAIL, PASS, SUSPECT
@@ -59,7 +59,7 @@ def noise(case: Case) -> Finding:
 )
 def rescaled(case: Case) -> Finding:
     """By how much PGD finds more on logits of an ordinary size than on the network's own, with as many starts."""
-    positions = case.draw("rescaled", case.right, t.DRAWN)
+    positions = case.draw("rescaled", case.right, t.PAIRED)
     if not len(positions):
         return not_checked(NONE_RIGHT)
     with torch.no_grad():
@@ -87,7 +87,7 @@ def precision(case: Case) -> Finding:
     model = case.precise()
     if model is None:
         return not_checked("The network cannot be copied to float64.")
-    positions = case.draw("precision", case.right, t.DRAWN // 2)
+    positions = case.draw("precision", case.right, t.PAIRED)
     if not len(positions):
         return not_checked(NONE_RIGHT)
     single = case.attack(pgd20(case), positions, "single")
@@ -98,7 +98,7 @@ def precision(case: Case) -> Finding:
 
 @check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True)
 def transfer(case: Case) -> Finding:
-    """Share of all examples that PGD on the twin breaks and no search by the network's own gradients does."""
+    """Share of all examples that PGD on the twin breaks and no attack on the network itself does."""
     twin = case.subject.twin
     if twin is None:
         return not_checked("No undefended network was named: have it checked by `jhrun eval run=RUN twin=RUN`.")
@@ -108,12 +108,12 @@ def transfer(case: Case) -> Finding:
     if not len(positions):
         return not_checked(NONE_RIGHT)
     moved = case.attack(pgd20(case), positions, "transfer", through=twin)
-    own = case.broken(*case.names(*WHITE))[positions] | case.attack(pgd20(case), positions, "transfer own")
+    own = ~case.left[positions]
     beyond, among = int((moved & ~own).sum()), int(case.right.sum())
     share = at_least(beyond, len(positions), among) * among / len(case.right)
     text = (
-        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, searches by the "
-        f"network's own gradients {int(own.sum())}; {beyond} fall to the twin's alone."
+        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, the attacks on the "
+        f"network itself {int(own.sum())}; {beyond} fall to the twin's alone."
     )
     return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
 
