@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from jhrun.attacks import PGD, UniformNoise
+from jhrun.attacks import PGD, AutoAttack, UniformNoise
 from jhrun.evaluation.verdict import thresholds as t
-from jhrun.evaluation.verdict.case import Case
+from jhrun.evaluation.verdict.case import WHITE, Case
 from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, not_checked, percent
 from jhrun.evaluation.verdict.network import probabilities
 from jhrun.records import FAIL, PASS, SUSPECT
@@ -98,7 +98,7 @@ def precision(case: Case) -> Finding:
 
 @check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True)
 def transfer(case: Case) -> Finding:
-    """Share of all examples that PGD on the twin breaks and no attack on the network itself does."""
+    """Share of all examples that PGD on the twin breaks and no search by the network's own gradients does."""
     twin = case.subject.twin
     if twin is None:
         return not_checked("No undefended network was named: have it checked by `jhrun eval run=RUN twin=RUN`.")
@@ -108,12 +108,18 @@ def transfer(case: Case) -> Finding:
     if not len(positions):
         return not_checked(NONE_RIGHT)
     moved = case.attack(pgd20(case), positions, "transfer", through=twin)
-    own = ~case.left[positions]
+    names = case.names(*WHITE, AutoAttack)
+    if names:
+        # what a cascade spared all of them, another attack had broken
+        unseen = ~torch.stack([case.seen(name) for name in names]).any(0)
+        own = (case.broken(*names) | unseen)[positions]
+    else:
+        own = case.attack(pgd20(case), positions, "transfer own")
     beyond, among = int((moved & ~own).sum()), int(case.right.sum())
     share = at_least(beyond, len(positions), among) * among / len(case.right)
     text = (
-        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, the attacks on the "
-        f"network itself {int(own.sum())}; {beyond} fall to the twin's alone."
+        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, searches by "
+        f"the network's own gradients {int(own.sum())}; {beyond} fall to the twin's alone."
     )
     return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from jhrun.attacks import APGD, PGD, APGDTargeted
+from jhrun.attacks import APGD, PGD, APGDTargeted, Square
 from jhrun.evaluation.verdict import probes
 from jhrun.evaluation.verdict.case import Case
 from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT
@@ -74,6 +74,10 @@ def test_a_twin_that_shows_the_way_fails_a_masked_network(kit, undefended):
     assert probes.transfer(case(kit, masked, twin=undefended)).outcome == FAIL
     assert probes.transfer(case(kit, undefended, twin=undefended)).outcome == PASS
     assert probes.transfer(case(kit, masked)).outcome == NOT_CHECKED
+    # gradients are compared with gradients: what Square finds is no excuse, and with Square alone PGD is made
+    square = {"square": Square(E, 100)}
+    assert probes.transfer(case(kit, masked, {"pgd": PGD(E)} | square, twin=undefended)).outcome == FAIL
+    assert probes.transfer(case(kit, undefended, square, twin=undefended)).outcome == PASS
     subject = replace(case(kit, masked, twin=undefended).subject)
     assert probes.transfer(Case(subject, probes=False)).outcome == NOT_CHECKED
 
