@@ -133,8 +133,8 @@ def apply_options(config: Values) -> None:
 def keep_freed_memory() -> None:
     """Have glibc keep what is freed for the next step, up to 2 GiB, instead of handing it back to the kernel.
 
-    Every step makes tensors of the same sizes; to fetch their pages anew took a third of the time of an attack's step
-    on MNIST (``docs/measurements.md``). Other C libraries are left as they are.
+    Every step makes tensors of the same sizes; to fetch their pages anew took a quarter to a third of the time of
+    an attack's step on MNIST (``docs/measurements.md``). Other C libraries are left as they are.
     """
     trim_threshold, mmap_threshold = -1, -3  # glibc's malloc.h
     with suppress(AttributeError, OSError):

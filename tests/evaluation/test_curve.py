@@ -54,5 +54,8 @@ def test_the_standard_radii_begin_at_0_and_end_at_1():
 def test_radii_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="epsilon=-1"):
         robust_curve(Threshold(), part(10), [-1.0], total=10, seed=0)
-    with pytest.raises(ValueError, match="four digits"):
-        robust_curve(Threshold(), part(10), [0.1, 0.1000001], total=10, seed=0)
+
+
+def test_radii_that_are_almost_the_same_are_two_points():
+    made = robust_curve(Threshold(), part(10), [0.1, 0.1000001], total=10, seed=0)
+    assert [epsilon for epsilon, _ in made.points] == [0.0, 0.1, 0.1000001]
