@@ -16,7 +16,14 @@ class FAB(Attack):
     runs in float32, which is all that torchattacks' can; a network of another precision is asked in its own.
     """
 
-    def __init__(self, epsilon: float, steps: int = 100, restarts: int = 1, targets: int | None = None) -> None:
+    def __init__(
+        self,
+        epsilon: float,
+        steps: int = 100,
+        restarts: int = 1,
+        targets: int | None = None,
+        nearest: int | None = None,
+    ) -> None:
         """Set radius and budget.
 
         Args:
@@ -25,27 +32,32 @@ class FAB(Attack):
             restarts: at most, at least 1; the first begins at the input, and an example that is broken takes no
                 further part.
             targets: how many of the most likely wrong classes to aim at one by one; all boundaries at once if not
-                given, which finds nearer points and takes C backward passes a step.
+                given, which finds nearer points and takes C − 1 backward passes a step.
+            nearest: without targets, how many boundaries a step looks at, those of the largest wrong logits where
+                it is; all C − 1 if not given.
 
         Raises:
             ValueError: an argument outside its range.
         """
         require_whole(steps=steps, restarts=restarts)
-        if targets is not None:
-            require_whole(targets=targets)
-        self.steps, self.restarts, self.targets = steps, restarts, targets
-        super().__init__(epsilon, steps=steps, restarts=restarts, targets=targets)
+        given = {"targets": targets, "nearest": nearest}
+        require_whole(**{name: value for name, value in given.items() if value is not None})
+        self.steps, self.restarts, self.targets, self.nearest = steps, restarts, targets, nearest
+        super().__init__(epsilon, steps=steps, restarts=restarts, **given)
 
     def search_passes(self, classes: int) -> int:
-        """Each step takes a pass, a gradient for the target or for each class, and a look at where it led."""
+        """Each step takes a pass, a backward one for each boundary it looks at, and a look at where it led."""
         # each restart looks at the input, for its target once more, and at what it found
         if self.targets is None:
-            return 1 + self.restarts * (2 + self.steps * (2 + 2 * classes))
+            return 1 + self.restarts * (2 + self.steps * (2 + 2 * self._boundaries(classes)))
         return 1 + min(self.targets, classes - 1) * self.restarts * (3 + self.steps * 4)
+
+    def _boundaries(self, classes: int) -> int:
+        return min(self.nearest or classes, classes - 1)
 
     def perturb(self, model: Watched, inputs: Tensor, targets: Tensor) -> Tensor:
         """The search, by torchattacks."""
-        attack = torchattacks.FAB(
+        attack = _FAB(
             _Single(model, inputs.dtype),
             eps=self.epsilon,
             steps=self.steps,
@@ -54,7 +66,30 @@ class FAB(Attack):
             multi_targeted=self.targets is not None,
             n_classes=min(self.targets or 1, model.classes - 1) + 1,
         )
+        attack.boundaries = self._boundaries(model.classes)
         return self.inside(attack(inputs.float(), targets).to(inputs.dtype), inputs)
+
+
+class _FAB(torchattacks.FAB):  # type: ignore[misc]
+    """The library's, with the gradients of the differences z_j − z_y alone, and not of each logit.
+
+    Attributes:
+        boundaries: how many j there are, those of the largest wrong logits.
+    """
+
+    boundaries: int
+
+    def get_diff_logits_grads_batch(self, imgs: Tensor, la: Tensor) -> tuple[Tensor, Tensor]:
+        """z_j − z_y, (B, boundaries), and its gradients, (B, boundaries, ch, h, w)."""
+        x, right = imgs.clone().requires_grad_(), la[:, None]
+        with torch.enable_grad():
+            logits = self.get_logits(x)
+            others = logits.scatter(1, right, -torch.inf).topk(self.boundaries, dim=1).values
+            differences = others - logits.gather(1, right)
+            gradients = [
+                torch.autograd.grad(column.sum(), x, retain_graph=True)[0] for column in differences.unbind(1)
+            ]
+        return differences.detach(), torch.stack(gradients, 1)
 
 
 class _Single(nn.Module):
@@ -67,5 +102,4 @@ class _Single(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """The network's logits, float32."""
         logits: Tensor = self.model(inputs.to(self.dtype))
-        # the library writes into the gradient it hands in, which a network of views alone would hand out again
-        return logits.float() * 1
+        return logits.float()

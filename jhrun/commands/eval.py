@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from jhrun.attacks import Attack
-from jhrun.commands.evaluation import Request, named, run_evaluation
-from jhrun.commands.session import logged, resources_named, say, tell
+from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
+from jhrun.commands.session import logged, resources_named, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
@@ -19,7 +19,7 @@ from jhrun.data import Dataset
 from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
 from jhrun.records import FAIL
-from jhrun.reporting import headline, verdict_line, write_report
+from jhrun.reporting import write_report
 from jhrun.training import Checkpoint
 
 FOR_CLASSES = {"attack", "epsilon", "epsilon_l2", "cascade", "analysis", "twin", "strict"}
@@ -50,7 +50,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         objects.apply_options(values)
         run_evaluation(_request(folder, values, call, overrides))
         report = write_report(folder, values)
-        say(f"\n{headline(report)}\n{verdict_line(report)}\nreport: {folder.path / 'report.html'}")
+        say_result(folder, report)
     tell(str(folder.path))
     if call["strict"] and report["verdict"] and report["verdict"]["verdict"] == FAIL:
         failed = [check["name"] for check in report["verdict"]["checks"] if check["outcome"] == FAIL]

@@ -22,7 +22,8 @@ from jhrun.evaluation.estimate import expected_seconds
 from jhrun.evaluation.verdict import Subject, judge
 from jhrun.folder import RunFolder, read_json, write_json
 from jhrun.records import CurveRecord, EvaluationRecord, TaskRecord, Verdict
-from jhrun.reporting.tables import duration
+from jhrun.reporting import headline, verdict_line
+from jhrun.reporting.words import duration
 
 LONG = 20.0
 """Seconds from which on the time that attacks may take is told before they begin."""
@@ -130,6 +131,12 @@ def drawn(part: Part, n: int | None) -> tuple[Part, Tensor]:
         raise ConfigError(f"the test set has {len(part)} examples", f"subset={n}", "give fewer, or leave it out")
     index = torch.randperm(len(part), generator=seeds.generator("cpu", 0, "subset"))[:n].sort().values
     return part[index.to(part.targets.device)], index
+
+
+def say_result(folder: RunFolder, report: Mapping[str, Any]) -> None:
+    """The headline, the verdict if there is one, and where the report is."""
+    lines = ["", headline(dict(report)), *filter(None, [verdict_line(dict(report))]), ""]
+    say("\n".join([*lines, f"report: {folder.path / 'report.html'}"]))
 
 
 def _measure(request: Request, part: Part) -> TaskRecord:

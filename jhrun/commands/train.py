@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from jhrun.attacks import Attack
 from jhrun.commands.eval import applicable
-from jhrun.commands.evaluation import Request, named, run_evaluation
+from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
 from jhrun.config import network, objects, stored
@@ -29,7 +29,7 @@ from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, write_json
 from jhrun.penalties import preflight
 from jhrun.records import EpochRecord
-from jhrun.reporting import headline, verdict_line, write_report
+from jhrun.reporting import write_report
 from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
 
 CURVE_POINTS = 4
@@ -73,7 +73,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         _work(folder, trainer, values, attacks)
         finish()
         report = write_report(folder, values)
-        say(f"\n{headline(report)}\n{verdict_line(report)}\nreport: {folder.path / 'report.html'}")
+        say_result(folder, report)
         tell(str(folder.path))
     return folder.path
 

@@ -50,9 +50,7 @@ def robust_curve(
         drawn = torch.randperm(len(part), generator=seeds.generator("cpu", seed, "curve"))[:CURVE_EXAMPLES]
         part = part[drawn.sort().values.to(part.targets.device)]
     radii = sorted({0.0, *(float(epsilon) for epsilon in epsilons)})
-    attacks = {f"ε = {radius:.4g}": PGD(radius, STEPS, RELATIVE_STEP) for radius in radii}
-    if len(attacks) < len(radii):
-        raise ValueError(f"epsilons={radii}: two of them are the same to four digits; leave one out")
+    attacks = {f"ε = {radius}": PGD(radius, STEPS, RELATIVE_STEP) for radius in radii}
     found = evaluate(model, part, attacks, seed=seed, progress=progress)
     shares = [Proportion.of(int(found.robust(name).sum()), len(part)) for name in attacks]
     parameters = {"steps": STEPS, "relative_step": RELATIVE_STEP, "restarts": 1}

@@ -6,16 +6,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from jhrun.reporting import tables
+from jhrun.reporting import tables, words
 from jhrun.reporting.data import share_columns
 from jhrun.reporting.drawing import BLUE, ORANGE, RED, plain, whiskers
 
 MOST_CLASSES = 20
 """So many have their bars; of more, those of the lowest worst case."""
 
+MOST_LETTERS = 20
+"""Of a class's name beside its bars; the CSV has all."""
+
 _CLEAN = {"color": BLUE}
-_ATTACK = {"color": ORANGE, "hatch": "////"}
-_WORST = {"color": RED, "hatch": "xxxx"}
+_ATTACK = {"color": ORANGE, "hatch": "//"}
+_WORST = {"color": RED, "hatch": "xx"}
 
 Share = dict[str, Any]
 
@@ -23,15 +26,15 @@ Share = dict[str, Any]
 def accuracy_bars(report: dict[str, Any]) -> Figure:
     """Clean accuracy, each attack's and the worst case, with 95 % intervals."""
     bars, worst = _bars(report), tables.worst_case(report)
-    figure = Figure(figsize=(6.5, 0.9 + 0.36 * len(bars)), layout="constrained")
+    figure = Figure(figsize=(5.6, 0.9 + 0.34 * len(bars)), layout="constrained")
     axes: Axes = figure.subplots()
     for row, (name, share) in enumerate(bars.items()):
         look = _CLEAN if name == "clean" else _WORST if name == worst else _ATTACK
         _bar(axes, row, share, 0.65, look)
         axes.text(1.02, row, f"{100 * share['accuracy']:.1f} %", va="center", fontweight="bold")
     axes.set_yticks(range(len(bars)), list(bars))
-    sample = tables.sample(report["clean"]["n"], report["total"])
-    axes.set_xlabel(f"right answers on {sample}")
+    sample = words.sample(report["clean"]["n"], report["total"])
+    figure.supxlabel(f"right answers on {sample}", fontsize=10)
     _percentages(axes)
     return figure
 
@@ -51,7 +54,7 @@ def accuracy_data(report: dict[str, Any]) -> dict[str, list[Any]]:
 def class_bars(report: dict[str, Any]) -> Figure:
     """Clean accuracy and worst case of each class, or of the worst, with 95 % intervals."""
     classes, attacked = shown_classes(report), report["worst_case_norm"] is not None
-    figure = Figure(figsize=(6.5, 1.2 + 0.42 * len(classes)), layout="constrained")
+    figure = Figure(figsize=(5.6, 1.2 + 0.4 * len(classes)), layout="constrained")
     axes: Axes = figure.subplots()
     for row, name in enumerate(classes):
         _bar(
@@ -61,9 +64,10 @@ def class_bars(report: dict[str, Any]) -> Figure:
             worst = report["per_class"][name]["worst_case"]
             _bar(axes, row + 0.19, worst, 0.36, _WORST, "worst case", first=row == 0)
     axes.set_yticks(
-        range(len(classes)), [f"{name}  (n = {report['per_class'][name]['clean']['n']:,})" for name in classes]
+        range(len(classes)),
+        [f"{_short(name)}  (n = {report['per_class'][name]['clean']['n']:,})" for name in classes],
     )
-    axes.set_xlabel(f"right answers on {tables.sample(report['clean']['n'], report['total'])}")
+    figure.supxlabel(f"right answers on {words.sample(report['clean']['n'], report['total'])}", fontsize=10)
     _percentages(axes)
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
@@ -95,6 +99,11 @@ def _bars(report: dict[str, Any]) -> dict[str, Share]:
     return bars | ({worst: report["worst_case"]} if worst else {})
 
 
+def _short(name: str) -> str:
+    """A class's name, with as many letters as leave room for its bars."""
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+
+
 def _bar(
     axes: Axes,
     row: float,
@@ -114,7 +123,19 @@ def _bar(
         label=label if first else None,
         **look,  # type: ignore[arg-type]
     )
-    axes.errorbar(share["accuracy"], row, xerr=whiskers([share]), fmt="none", ecolor="black", capsize=3)
+    # black on a white edge, so that it is seen on any bar
+    for colour, width in (("white", 3.5), ("black", 1.5)):
+        reach, size = whiskers([share]), 3 + width / 2
+        axes.errorbar(
+            share["accuracy"],
+            row,
+            xerr=reach,
+            fmt="none",
+            ecolor=colour,
+            elinewidth=width,
+            capsize=size,
+            capthick=width,
+        )
 
 
 def _percentages(axes: Axes) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.folder import RunFolder, write_aside, write_json
-from jhrun.reporting import tables
+from jhrun.reporting import tables, words
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.overlay import overlaid_curves, overlaid_data
 from jhrun.reporting.picture import Picture
@@ -110,13 +110,13 @@ def comparison_table(labels: Sequence[str], reports: Sequence[dict[str, Any]]) -
             columns.setdefault(name, ["–"] * len(reports))[i] = value
     if any(r["verdict"] for r in reports):
         columns["verdict"] = [r["verdict"]["verdict"] if r["verdict"] else "–" for r in reports]
-    if any(r["clean"] and tables.subset(r["clean"]["n"], r["total"]) for r in reports):
+    if any(r["clean"] and words.subset(r["clean"]["n"], r["total"]) for r in reports):
         columns["test examples"] = [
-            tables.sample(r["clean"]["n"], r["total"]) if r["clean"] else "–" for r in reports
+            words.sample(r["clean"]["n"], r["total"]) if r["clean"] else "–" for r in reports
         ]
     header = ("run", *columns, "training and evaluation", "state")
     rows = [
-        (name, *(column[i] for column in columns.values()), tables.duration(r["seconds"]), r["status"]["state"])
+        (name, *(column[i] for column in columns.values()), words.duration(r["seconds"]), r["status"]["state"])
         for i, (name, r) in enumerate(zip(labels, reports, strict=True))
     ]
     return [header, *rows]

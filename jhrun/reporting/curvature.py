@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from jhrun.evaluation.analysis import OUTCOMES
 from jhrun.reporting.drawing import BLUE, ORANGE, RED, plain
-from jhrun.reporting.tables import Row, sample
+from jhrun.reporting.tables import Row
+from jhrun.reporting.words import sample
 
 COLOURS = dict(zip(OUTCOMES, (BLUE, ORANGE, RED), strict=True))
 HATCHES = dict(zip(OUTCOMES, (None, "////", "...."), strict=True))

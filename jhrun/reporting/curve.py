@@ -28,7 +28,7 @@ def accuracy_curve(report: dict[str, Any], classes: int) -> Figure:
     """
     curve, radius = report["curve"], worst_radius(report)
     epsilons = [p["epsilon"] for p in curve["points"]]
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    figure = Figure(figsize=(5.6, 3.7), layout="constrained")
     axes: Axes = figure.subplots()
     axes.axhline(1 / classes, color="0.45", linestyle=":", linewidth=1.3, label=f"guessing, 1 of {classes}")
     if radius is not None:
@@ -87,7 +87,7 @@ def _radius_ticks(axes: Axes, epsilons: list[float], end: float, *, grey_levels:
     for epsilon in sorted(set(epsilons), reverse=True):
         text = f"{255 * epsilon:.3g}" if grey_levels else f"{epsilon:.3g}"
         room = [
-            math.sqrt(other / end) - math.sqrt(epsilon / end) - 0.0085 * (len(text) + len(there))
+            math.sqrt(other / end) - math.sqrt(epsilon / end) - 0.0095 * (len(text) + len(there))
             for other, there in chosen.items()
         ]
         if min(room, default=1.0) >= 0.005:

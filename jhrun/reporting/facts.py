@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jhrun.reporting import tables
+from jhrun.reporting import words
 
 _MEANING_OF_ROBUST = (
     "An example counts as robust when it is right clean and at the worst input that the attack met; the worst "
@@ -31,26 +31,26 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("data", _choice(config["dataset"])),
         ("model", _choice(config["model"])),
         ("penalty", penalty),
-        ("weight w", tables.schedule(config["regularizer"]["weight"]) if penalties else "0"),
+        ("weight w", words.schedule(config["regularizer"]["weight"]) if penalties else "0"),
         ("solver", _choice(config["solver"]) if penalties else "not needed"),
         ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
         ("epochs", f"{len(epochs)} of {config['train']['epochs']}"),
         ("seed", str(config["seed"])),
-        ("time", f"{tables.duration(report['seconds'])} of training and evaluation"),
+        ("time", f"{words.duration(report['seconds'])} of training and evaluation"),
         ("machine", f"{machine['device']}, {machine['platform']}"),
         ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
     ]
     if report["evaluation"]:
         text = f"checkpoint {report['checkpoint']}, evaluation {report['evaluation']}"
         if report["clean"]:
-            text += f", {tables.sample(report['clean']['n'], report['total'])}"
+            text += f", {words.sample(report['clean']['n'], report['total'])}"
         facts.insert(7, ("evaluated", text))
     return facts
 
 
 def _choice(node: dict[str, Any]) -> str:
     arguments = ", ".join(
-        f"{key} {tables.schedule(value)}"
+        f"{key} {words.schedule(value)}"
         for key, value in node.items()
         if key not in {"_target_", "root", "download"}
     )
@@ -59,7 +59,7 @@ def _choice(node: dict[str, Any]) -> str:
 
 def _sample(report: dict[str, Any]) -> str:
     n, total = report["clean"]["n"], report["total"]
-    text = f"The shares are of {tables.sample(n, total)}"
-    if tables.subset(n, total):
+    text = f"The shares are of {words.sample(n, total)}"
+    if words.subset(n, total):
         text += "; the intervals tell how far the whole test set may be from them"
     return f"{text}."

@@ -5,7 +5,7 @@ from typing import Any
 from jhrun.evaluation import load
 from jhrun.evaluation.store import read_npz
 from jhrun.folder import RunFolder
-from jhrun.reporting import bars, curvature, curve, figures, grids, slices, tables
+from jhrun.reporting import bars, curvature, curve, figures, grids, slices, tables, words
 from jhrun.reporting.picture import Picture
 
 OPEN_GRIDS = 2
@@ -38,10 +38,11 @@ def _robustness(report: dict[str, Any]) -> list[Picture]:
         many = len(report["per_class"])
         which = "each class"
         if many > bars.MOST_CLASSES:
-            which = f"the {bars.MOST_CLASSES} of {many} classes whose worst case is lowest (the CSV has all)"
+            which = f"the {bars.MOST_CLASSES} of {many} classes of lowest worst case (the CSV has all)"
         text = (
-            f"Of {which}, clean accuracy and the worst case over the attacks, with 95 % Wilson intervals; "
-            f"{_sample(report)}. An interval of few examples is wide: two classes differ where theirs are apart."
+            f"Of {which}, clean accuracy and the worst case over all attacks of one norm, with 95 % Wilson "
+            f"intervals; {_sample(report)}. An interval of few examples is wide: two classes differ where theirs "
+            "are apart."
         )
         drawn, data = bars.class_bars(report), bars.class_data(report)
         pictures.append(Picture.of("per_class", "Accuracy by class", text, drawn, data))
@@ -54,11 +55,11 @@ def _of_curve(report: dict[str, Any]) -> str:
     norm = "∞" if record["norm"] == "inf" else record["norm"]
     text = (
         f"Share of examples that are right clean and under {record['attack']} in an ℓ{norm} ball of radius ε, on "
-        f"{tables.sample(n, total)}, with 95 % Wilson intervals. Each ε has a search of its own."
+        f"{words.sample(n, total)}, with 95 % Wilson intervals. Each ε has a search of its own."
     )
     if curve.worst_radius(report) is not None:
         text += (
-            f" The diamond is the worst case over all attacks, on {_sample(report)}: it may lie "
+            f" The diamond is the worst case over all ℓ{norm} attacks, on {_sample(report)}: it may lie "
             "below the curve, which is one attack's."
         )
     return f"{text} At large ε an honest curve reaches guessing or less."
@@ -93,6 +94,10 @@ def _grids(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
             f"{tables.ball(attack)}; and the differences magnified around grey. Above each, the class the network "
             "sees: ✓ right, ✗ wrong, – not attacked."
         )
+        if (images[name] == images["clean"]).all(axis=(1, 2, 3)).any():
+            text += (
+                " Where the difference is grey all over, the attack gave the image itself back or never saw it."
+            )
         shown = (images, each, name, record["classes"])
         drawn, data = grids.adversarial_grid(*shown), grids.grid_data(*shown)
         folded = number >= OPEN_GRIDS
@@ -125,4 +130,4 @@ def _curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
 
 
 def _sample(report: dict[str, Any]) -> str:
-    return tables.sample(report["clean"]["n"], report["total"])
+    return words.sample(report["clean"]["n"], report["total"])

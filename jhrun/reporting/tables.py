@@ -3,6 +3,7 @@
 from typing import Any
 
 from jhrun.records import PASS
+from jhrun.reporting.words import counted, subset
 
 Row = tuple[str, ...]
 ACCURACY: Row = ("", "accuracy", "95 % interval", "n", "ε")
@@ -74,14 +75,17 @@ def verdict_line(report: dict[str, Any]) -> str:
 
 def history(evaluations: dict[str, Any]) -> list[Row]:
     """Every evaluation, one row for each attack or figure; of an attack also what its last iterate leaves."""
-    rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result", "last iterate")]
+    rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result", "last iterate", "n")]
     for evaluation in evaluations.values():
         first = (evaluation["name"], evaluation["checkpoint"])
         figures = _task_rows(evaluation.get("task") or {})
-        rows += [(*first, label, "", "", value, "") for label, value, _ in figures]
+        rows += [(*first, label, "", "", value, "", n) for label, value, n in figures]
         for name, attack in evaluation.get("attacks", {}).items():
-            clean = percent(evaluation["clean"]["accuracy"])
-            rows.append((*first, name, ball(attack), clean, percent(attack["accuracy"]), percent(last(attack))))
+            clean = evaluation["clean"]
+            total = evaluation.get("total")
+            n = f"{attack['n']:,} of {total:,}" if subset(clean["n"], total) else f"{attack['n']:,}"
+            shares = (clean["accuracy"], attack["accuracy"], last(attack))
+            rows.append((*first, name, ball(attack), *(percent(share) for share in shares), n))
     return rows
 
 
@@ -101,35 +105,6 @@ def markdown(table: list[Row]) -> str:
     header, *rows = table
     lines = [header, tuple(":--" if i == 0 or not cell else "--:" for i, cell in enumerate(header)), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
-def sample(n: int, total: int | None) -> str:
-    """Which examples a share is of: a subset is called one wherever a number of it is shown.
-
-    Args:
-        n: how many were classified.
-        total: how many there are; None where an older version did not note it, which took all.
-
-    Returns:
-        A few words.
-
-    Example:
-        >>> sample(1000, 10000), sample(359, 359)
-        ('1,000 of 10,000 test examples, drawn at random', 'all 359 test examples')
-    """
-    if subset(n, total):
-        return f"{n:,} of {total:,} test examples, drawn at random"
-    return f"all {n:,} test examples"
-
-
-def subset(n: int, total: int | None) -> bool:
-    """Whether there are more examples than were classified."""
-    return total is not None and n < total
-
-
-def counted(n: int, thing: str) -> str:
-    """A number of things: ``1 check``, ``2 checks``."""
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def radius(epsilon: float) -> str:
@@ -172,43 +147,6 @@ def percent(share: float | None) -> str:
 def interval(ci95: list[float]) -> str:
     """A 95 % interval in percent."""
     return f"{100 * ci95[0]:.1f} – {100 * ci95[1]:.1f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them.
-
-    Args:
-        seconds: at least 0.
-
-    Returns:
-        In the largest two units.
-
-    Example:
-        >>> duration(7.25), duration(754), duration(7540)
-        ('7.2 s', '12 min 34 s', '2 h 5 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def schedule(value: Any) -> str:
-    """A schedule as it is written in YAML, on one line.
-
-    Args:
-        value: a number, a mapping, or any other value, which is written as it is.
-
-    Returns:
-        Its text.
-
-    Example:
-        >>> schedule({0: 0.25, 50: 0.5}), schedule(0.3)
-        ('0: 0.25, 50: 0.5', '0.3')
-    """
-    if isinstance(value, dict):
-        return ", ".join(f"{k}: {f'({schedule(v)})' if isinstance(v, dict) else v}" for k, v in value.items())
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _cells(proportion: dict[str, Any]) -> tuple[str, str, str]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT
-from jhrun.reporting.tables import Row, counted, deciding
+from jhrun.reporting.tables import Row, deciding
+from jhrun.reporting.words import counted
 
 SYMBOLS = {PASS: "✓", SUSPECT: "?", FAIL: "✗", NOT_CHECKED: "–"}
 """An outcome is never told by its colour alone."""

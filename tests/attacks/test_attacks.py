@@ -10,7 +10,7 @@ from torch import nn
 import jhrun.attacks
 from jhrun.attacks import FGSM, PGD, PGDL2, Attack
 from jhrun.attacks.attack import evaluation_mode
-from jhrun.attacks.watched import ROUNDING, margins
+from jhrun.attacks.watched import ROUNDING, margins, require_finite
 from jhrun.errors import NumericalError
 
 SHAPE = (2, 3, 4)
@@ -419,3 +419,15 @@ def test_the_record_has_what_is_needed_to_repeat_it():
         made = make(name, 0.1)
         assert attack(0.1, **made.parameters).parameters == made.parameters
         assert made.norm in {"inf", "2"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_one_value_that_is_not_finite_is_found_and_large_ones_are_not_mistaken(value):
+    values = torch.full((4, 100), 3e38)
+    assert values.sum().isinf()
+    require_finite("values", values)
+    for fill in (0.0, 3e38):
+        values = torch.full((4, 100), fill)
+        values[2, 50] = value
+        with pytest.raises(NumericalError, match="1 of 4 examples"):
+            require_finite("values", values)

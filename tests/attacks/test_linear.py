@@ -62,16 +62,20 @@ def hadamard(rows):
     return h[:rows]
 
 
-def errs(attack, classes, tolerance, **settings):
-    """An attack's robust accuracy against the true one, at the median distance, where it says most."""
+def errs(attack, classes, tolerance, share=0.5, **settings):
+    """An attack's robust accuracy against the true one, at the radius within which so many are broken.
+
+    The median is the default, for it says most. The box must not help: no pixel of a ball's point meets it.
+    """
     model, x, y = problem(classes, **settings)
     true = distances(model, x, y, attack(1.0).norm)
-    epsilon = true.median().item() * 1.0001
+    epsilon = true.quantile(share).item() * 1.0001
+    assert epsilon < 0.45
     worst = attack(epsilon)(model, x, y, seed=0).worst
     found = (model(worst).argmax(1) == y).double().mean()
     beyond = (true > epsilon).double().mean()
     assert -0.005 <= found - beyond <= tolerance
-    assert 0.45 < beyond < 0.55
+    assert abs(beyond - (1 - share)) < 0.05
 
 
 def with_settings(attack, **settings):
@@ -83,21 +87,35 @@ def with_settings(attack, **settings):
 name_of = lambda value: getattr(value, "__name__", str(value))  # noqa: E731
 
 
+PGD100 = with_settings(PGD, steps=100, relative_step=0.025, restarts=10)
+AA = with_settings(AutoAttack, queries=300)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("attack", [FGSM, PGD, APGD, APGDTargeted, FAB, PGDL2, CW], ids=name_of)
+@pytest.mark.parametrize(
+    "attack", [FGSM, PGD, PGD100, APGD, APGDTargeted, FAB, AA, PGDL2, CW, DeepFool], ids=name_of
+)
 def test_two_classes_within_one_percent_of_the_true_robust_accuracy(attack, dtype):
-    errs(attack, 2, 0.01, dtype=dtype)
+    # DeepFool's points lie 2 % beyond the border: within that of the radius there are as many again
+    errs(attack, 2, 0.02 if attack is DeepFool else 0.01, dtype=dtype)
 
 
-@pytest.mark.parametrize("classes", [3, 4, 5, 9])
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.75, 0.95])
+@pytest.mark.parametrize("attack", [FGSM, PGD, APGD, APGDTargeted, FAB], ids=name_of)
+def test_two_classes_at_small_and_large_radii(attack, share):
+    errs(attack, 2, 0.01, share=share)
+
+
+@pytest.mark.parametrize("classes", [3, 4, 10])
 @pytest.mark.parametrize(
     "attack",
     [
         with_settings(APGDTargeted, restarts=2),
         FAB,
         with_settings(FAB, targets=9),
+        with_settings(FAB, nearest=4),
         CW,
-        with_settings(AutoAttack, queries=300),
+        AA,
     ],
     ids=name_of,
 )
@@ -136,11 +154,11 @@ def test_the_cross_entropy_does_not_see_through_a_saturated_softmax():
     assert not (model(APGDTargeted(epsilon)(model, x, y, seed=0).worst).argmax(1) == y).any()
 
 
-@pytest.mark.parametrize("classes", [2, 4, 7])
-@pytest.mark.parametrize("attack", [CW, DeepFool, FAB], ids=name_of)
+@pytest.mark.parametrize("classes", [2, 3, 4, 10])
+@pytest.mark.parametrize("attack", [CW, DeepFool, FAB, with_settings(FAB, nearest=4)], ids=name_of)
 def test_minimum_norm_attacks_find_points_within_a_quarter_of_the_true_distance(attack, classes):
     model, x, y = problem(classes)
-    searching = attack(0.4 if attack is FAB else 1.0)
+    searching = attack(0.4 if attack(1.0).norm == "inf" else 1.0)
     last = searching(model, x, y, seed=0).last
     assert 0 < last.min() <= last.max() < 1  # the box is far away
     ratio = searching.distance(last, x) / distances(model, x, y, searching.norm)
@@ -221,3 +239,15 @@ def test_the_worst_point_of_a_row_is_kept_with_its_row():
     rest = torch.tensor([0, 2, 3, 5])
     assert torch.equal(watched.worst[rest], x[rest])
     assert watched.rows.tolist() == list(range(6))
+
+
+def test_a_point_outside_the_ball_does_not_count():
+    """It would be confined, to where the network may be right, and hide the worst point that is inside."""
+    model, x, y = problem(3, n=6)
+    watched = Watched(model, x, y, FGSM(0.001).confine)
+    watched(x)
+    away = x[(y[:, None] != y).float().argmax(1)]
+    assert (model(away).argmax(1) != y).all()
+    watched(away)
+    assert torch.equal(watched.worst, x)
+    assert not watched.wrong.any()

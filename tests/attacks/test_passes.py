@@ -79,8 +79,9 @@ def test_no_attack_takes_more_passes_than_its_bound(name, classes):
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_bound_is_what_is_taken_where_no_attack_succeeds(name):
-    for settings in ({}, {"restarts": 3}) if "restarts" in configured(name) else ({},):
-        attack = made(name, **settings)
+    also = {"restarts": 3, "targets": 2, "nearest": 3}
+    for more in ({}, *({key: also[key]} for key in configured(name) if key in also)):
+        attack = made(name, **more)
         taken = counted(attack, firm(10), torch.zeros(4, dtype=torch.long))
         assert taken == attack.passes(10)
 

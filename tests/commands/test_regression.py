@@ -131,6 +131,9 @@ def test_runs_are_set_beside_each_other(train, jhrun):
         }
     assert (folder / "figures/curves.svg").stat().st_size > 1000
     assert "figures/curves.svg" in (folder / "comparison.md").read_text()
+    curves = (folder / "figures/curves.csv").read_text().splitlines()
+    assert curves[0].startswith("run,epoch,steps,task_loss,")
+    assert len(curves) == 1 + sum(len(entry["epochs"]) for entry in comparison["runs"])
     assert {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*")} == before
 
 

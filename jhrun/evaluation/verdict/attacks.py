@@ -92,7 +92,7 @@ def gradient_free(case: Case) -> Finding:
     unknown = (alone | (by_either & ~by_gradients)) & ~beyond
     n, k = len(beyond), int(beyond.sum())
     share = k / n
-    text = f"Of {n} examples, {k} were broken without gradients alone"
+    text = f"Of {n} examples, {k} were broken by gradient-free attacks alone"
     if unknown.any():
         # AutoAttack makes both kinds of search, and a cascade spares gradients what Square broke before them
         if not case.probes:

@@ -138,7 +138,8 @@ class Case:
             Whether the subject's network is wrong at the search's last or worst point, (k,), on the CPU.
         """
         broken = []
-        for number, some in enumerate(torch.split(positions, BATCH)):
+        # of no positions, torch.split makes one empty batch
+        for number, some in enumerate(torch.split(positions, BATCH) if len(positions) else ()):
             inputs, targets = self.take(some)
             seed = seeds.derive(self.subject.seed, "verdict", stream, number)
             found = attack(through or self.model, inputs.to(dtype or inputs.dtype), targets, seed=seed)

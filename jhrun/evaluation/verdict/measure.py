@@ -120,8 +120,8 @@ def excess(gained: int, lost: int, n: int) -> float:
         Psychometrika 12, 1947); 0 where it is negative.
 
     Example:
-        >>> excess(9, 0, 100), excess(3, 2, 100)
-        (0.031201080463793... , 0.0)
+        >>> round(excess(9, 0, 100), 4), excess(3, 2, 100)
+        (0.0312, 0.0)
     """
     return max(0.0, (gained - lost - Z95 * math.sqrt(gained + lost)) / n)
 

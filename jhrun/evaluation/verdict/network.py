@@ -1,16 +1,18 @@
 """Checks of the network itself: is it one function of one input, and does it have gradients?"""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from jhrun.attacks.watched import margins
 from jhrun.evaluation.evaluate import predict
 from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import Case
-from jhrun.evaluation.verdict.measure import Finding, check, grade, percent
-from jhrun.records import PASS, SUSPECT
+from jhrun.evaluation.verdict.measure import Finding, check, grade, not_checked, percent
+from jhrun.records import FAIL, PASS, SUSPECT
 
 RECOUNT = 128
 """Batch size of the second clean count: another one than the evaluation's, and at most half of all examples."""
@@ -57,9 +59,14 @@ def independent(case: Case) -> Finding:
     model, (inputs, _) = precise or case.model, case.take(positions)
     inputs = inputs.double() if precise else inputs
     together = model(inputs)
-    order = torch.arange(len(inputs), device=inputs.device).flip(0)
-    others = [model(inputs[order])[order], torch.cat([model(x) for x in torch.split(inputs, 1)])]
     spread = float((together.amax(1) - together.amin(1)).max()) or 1.0
+    if float((model(inputs) - together).abs().max()) / spread > t.BATCH_EFFECT:
+        return not_checked("The logits change from pass to pass, so that a batch's own effect cannot be told.")
+    order = torch.arange(len(inputs), device=inputs.device).flip(0)
+    try:
+        others = [model(inputs[order])[order], torch.cat([model(x) for x in torch.split(inputs, 1)])]
+    except ValueError as error:
+        return Finding(FAIL, None, t.BATCH_EFFECT, f"An example alone cannot be classified: {error}.")
     away = max(float((z - together).abs().max()) for z in others) / spread
     text = (
         f"The logits of {len(inputs)} examples, in a batch, in another order and one by one, "
@@ -98,15 +105,20 @@ def gradients(case: Case) -> Finding:
     """Share of right examples whose ∂CE/∂x is zero in nearly all entries, in float32 and in float64."""
     positions = case.draw("gradients", case.right if case.right.any() else ~case.right, t.DRAWN)
     inputs, targets = case.take(positions)
-    share = _without_gradient(case.model, inputs, targets)
+    share = _without_gradient(case.model, inputs, targets, F.cross_entropy)
     text = f"{percent(share)} of {len(inputs)} examples have no input gradient"
     if share:
         precise = case.precise()
         if precise is None:
             text += "; a rerun in float64 was not possible"
         else:
-            again = _without_gradient(precise, inputs.double(), targets)
-            cause = "they are lost to rounding" if again < share / 2 else "the network itself stops them"
+            again = _without_gradient(precise, inputs.double(), targets, F.cross_entropy)
+            margin = _without_gradient(precise, inputs.double(), targets, _margin)
+            cause = "the network itself stops them"
+            if again < share / 2:
+                cause = "they are lost to rounding"
+            elif margin < share / 2:
+                cause = "the logits are so large that the softmax is saturated"
             text += f", and {percent(again)} have none in float64: {cause}"
     return Finding(grade(share, t.ZERO_SUSPECT, t.ZERO_FAIL), share, t.ZERO_SUSPECT, text + ".")
 
@@ -125,11 +137,15 @@ def _largest(difference: Tensor) -> float:
     return float(torch.linalg.vector_norm(difference, dim=1).max())
 
 
-def _without_gradient(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
+def _margin(z: Tensor, targets: Tensor, reduction: str) -> Tensor:  # noqa: ARG001 - a loss's form
+    return margins(z, targets).sum()
+
+
+def _without_gradient(model: nn.Module, inputs: Tensor, targets: Tensor, loss_of: Callable[..., Tensor]) -> float:
     """Share of examples; one whose gradient autograd does not know has none."""
     with torch.enable_grad():
         x = inputs.detach().requires_grad_()
-        loss = F.cross_entropy(model(x), targets, reduction="sum")
+        loss = loss_of(model(x), targets, reduction="sum")
         known = torch.autograd.grad(loss, x, allow_unused=True)[0] if loss.requires_grad else None
     gradient = torch.zeros_like(x) if known is None else known
     zeros = (gradient == 0).flatten(1).double().mean(1)

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from jhrun.attacks import PGD, UniformNoise
+from jhrun.attacks import PGD, AutoAttack, UniformNoise
 from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import WHITE, Case
 from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, not_checked, percent
 from jhrun.evaluation.verdict.network import probabilities
-from jhrun.records import FAIL
+from jhrun.records import FAIL, PASS, SUSPECT
 
 NONE_RIGHT = "No example is right clean, so that there is nothing to attack."
 
@@ -29,14 +29,14 @@ def converged(case: Case) -> Finding:
     share = at_least(fallen, len(positions), among) * among / len(case.left)
     text = (
         f"PGD of {longer.steps} steps and {longer.restarts} restarts breaks {fallen} of {len(positions)} examples "
-        f"that survived everything; robust accuracy is at least {percent(share)} too high."
+        f"that survived everything, which is {percent(share)} or more of all examples."
     )
     return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
 
 
 @check("random noise finds nothing", f"{t.ATHALYE}; {t.CARLINI}", searches=True, claim=True)
 def noise(case: Case) -> Finding:
-    """Share of all examples that uniform noise at ε breaks and no search by gradients does."""
+    """Share of all examples that uniform noise at ε breaks and no attack does."""
     positions = case.draw("noise", case.right, t.DRAWN)
     if not len(positions):
         return not_checked(NONE_RIGHT)
@@ -59,7 +59,7 @@ def noise(case: Case) -> Finding:
 )
 def rescaled(case: Case) -> Finding:
     """By how much PGD finds more on logits of an ordinary size than on the network's own, with as many starts."""
-    positions = case.draw("rescaled", case.right, t.DRAWN)
+    positions = case.draw("rescaled", case.right, t.PAIRED)
     if not len(positions):
         return not_checked(NONE_RIGHT)
     with torch.no_grad():
@@ -74,13 +74,11 @@ def rescaled(case: Case) -> Finding:
         through = Rescaled(case.model, scale / size, logarithm=logarithm)
         plain |= case.attack(pgd20(case), positions, f"plain {scale}")
         scaled |= case.attack(pgd20(case), positions, f"plain {scale}", through=through)
-    among = int(case.right.sum()) / len(case.right)
-    more = excess(int((scaled & ~plain).sum()), int((plain & ~scaled).sum()), len(positions)) * among
     text = (
         f"PGD-20 breaks {int(plain.sum())} of {len(positions)} examples by the network's outputs, whose median "
-        f"margin is {size:.3g}, and {int(scaled.sum())} where that is 0.1, 1 and 10."
+        f"margin is {size:.3g}, and {int(scaled.sum())} where that is 0.1, 1 and 10"
     )
-    return Finding(grade(more, t.BEYOND_SUSPECT, t.BEYOND_FAIL), more, t.BEYOND_SUSPECT, text)
+    return _compared(case, positions, plain, scaled, text)
 
 
 @check("double precision changes nothing", f"{t.CARLINI}; the number is ours", searches=True, claim=True)
@@ -89,16 +87,13 @@ def precision(case: Case) -> Finding:
     model = case.precise()
     if model is None:
         return not_checked("The network cannot be copied to float64.")
-    positions = case.draw("precision", case.right, t.DRAWN // 2)
+    positions = case.draw("precision", case.right, t.PAIRED)
     if not len(positions):
         return not_checked(NONE_RIGHT)
     single = case.attack(pgd20(case), positions, "single")
     double = case.attack(pgd20(case), positions, "double", through=model, dtype=torch.float64)
-    among = int(case.right.sum()) / len(case.right)
-    more = excess(int((double & ~single).sum()), int((single & ~double).sum()), len(positions)) * among
     found = f"{int(single.sum())} of {len(positions)} examples in float32, {int(double.sum())} in float64"
-    text = f"PGD-20 breaks {found}."
-    return Finding(grade(more, t.BEYOND_SUSPECT, t.BEYOND_FAIL), more, t.BEYOND_SUSPECT, text)
+    return _compared(case, positions, single, double, f"PGD-20 breaks {found}")
 
 
 @check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True)
@@ -113,12 +108,18 @@ def transfer(case: Case) -> Finding:
     if not len(positions):
         return not_checked(NONE_RIGHT)
     moved = case.attack(pgd20(case), positions, "transfer", through=twin)
-    own = case.broken(*case.names(*WHITE))[positions] | case.attack(pgd20(case), positions, "transfer own")
+    names = case.names(*WHITE, AutoAttack)
+    if names:
+        # what a cascade spared all of them, another attack had broken
+        unseen = ~torch.stack([case.seen(name) for name in names]).any(0)
+        own = (case.broken(*names) | unseen)[positions]
+    else:
+        own = case.attack(pgd20(case), positions, "transfer own")
     beyond, among = int((moved & ~own).sum()), int(case.right.sum())
     share = at_least(beyond, len(positions), among) * among / len(case.right)
     text = (
-        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, searches by the "
-        f"network's own gradients {int(own.sum())}; {beyond} fall to the twin's alone."
+        f"Of {len(positions)} examples, what PGD-20 finds on the twin breaks {int(moved.sum())}, searches by "
+        f"the network's own gradients {int(own.sum())}; {beyond} fall to the twin's alone."
     )
     return Finding(grade(share, t.BEYOND_SUSPECT, t.BEYOND_FAIL), share, t.BEYOND_SUSPECT, text)
 
@@ -141,6 +142,21 @@ class Rescaled(nn.Module):
         """(B, C)."""
         z: Tensor = self.model(inputs)
         return self.factor * (_logarithm(z) if self.logarithm else z)
+
+
+def _compared(case: Case, positions: Tensor, plain: Tensor, other: Tensor, text: str) -> Finding:
+    """By how much PGD in another guise finds more than as it is: worse where it is more than all attacks found."""
+    share, among = int(case.right.sum()) / len(case.right), int(case.right.sum())
+    more = share * excess(int((other & ~plain).sum()), int((plain & ~other).sum()), len(positions))
+    beyond = int((other & ~plain & case.left[positions]).sum())
+    false = share * at_least(beyond, len(positions), among)
+    outcome = grade(false, t.BEYOND_SUSPECT, t.BEYOND_FAIL)
+    if outcome == PASS and more > t.BEYOND_SUSPECT:
+        outcome = SUSPECT
+        text += ": PGD's own figure is too high, though the worst case over all attacks is not"
+    elif outcome != PASS:
+        text += f": {beyond} had withstood every attack"
+    return Finding(outcome, max(more, false), t.BEYOND_SUSPECT, text + ".")
 
 
 def _logarithm(p: Tensor) -> Tensor:

@@ -14,6 +14,10 @@ DRAWN = 256
 """Examples, at most, on which one check looks at the network or compares two searches: a share of 1 % is seen
 there with a probability of 92 %."""
 
+PAIRED = 128
+"""Examples, at most, that are attacked in two ways to compare these. If one way breaks 9 more and the other none,
+the lower end of the paired interval is 2 %."""
+
 SURVIVORS = 64
 """Examples, at most, that survived every attack and are attacked again at length. If none of them falls, at most
 6 % of all survivors would (the upper end of Wilson's interval for 0 of 64)."""

@@ -1,5 +1,7 @@
 """A small network, trained against PGD on real digits, and what a full suite of attacks finds on it."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -14,7 +16,7 @@ from jhrun.models.cnn import CNN
 
 EPSILON = 0.08
 LAST_EPOCH = {"rule": "last epoch"}
-SHOWN = 120
+SHOWN = 100
 
 
 def trained(epsilon, epochs, seed=0):
@@ -24,15 +26,26 @@ def trained(epsilon, epochs, seed=0):
         torch.manual_seed(seed)
         spec = data.spec
         model = CNN(
-            shape=spec.shape, outputs=10, mean=spec.mean, std=spec.std, widths=(12, 24), hidden=48, activation="relu"
+            shape=spec.shape,
+            outputs=10,
+            mean=spec.mean,
+            std=spec.std,
+            widths=(12, 24),
+            hidden=48,
+            activation="relu",
         )
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     for epoch in range(epochs):
         for step, batch in enumerate(data.epoch(epoch, 128, seed=seed)):
-            x = train(model, batch.inputs, batch.targets, seed=1000 * epoch + step).last if epsilon else batch.inputs
+            x = (
+                train(model, batch.inputs, batch.targets, seed=1000 * epoch + step).last
+                if epsilon
+                else batch.inputs
+            )
             optimizer.zero_grad()
             F.cross_entropy(model(x), batch.targets).backward()
             optimizer.step()
+    optimizer.zero_grad()
     return model.train()
 
 
@@ -71,21 +84,6 @@ def by_name(verdict):
     return {check.name: check for check in verdict.checks}
 
 
-@pytest.fixture(scope="session")
-def honest():
-    return trained(EPSILON, 12)
-
-
-@pytest.fixture(scope="session")
-def undefended():
-    return trained(0.0, 4, seed=1)
-
-
-@pytest.fixture(scope="session")
-def honest_subject(honest, undefended):
-    return subject(honest, twin=undefended)
-
-
 class After(nn.Module):
     """A network and what is done to its outputs."""
 
@@ -106,3 +104,30 @@ class Before(nn.Module):
 
     def forward(self, x):
         return self.model(self.change(x))
+
+
+def caught(verdict):
+    """The names of the checks that are not content."""
+    return {check.name for check in verdict.checks if check.outcome in {"fail", "suspect"}}
+
+
+@pytest.fixture(scope="session")
+def honest():
+    return trained(EPSILON, 12)
+
+
+@pytest.fixture(scope="session")
+def undefended():
+    return trained(0.0, 4, seed=1)
+
+
+@pytest.fixture(scope="session")
+def honest_subject(honest, undefended):
+    return subject(honest, twin=undefended)
+
+
+@pytest.fixture(scope="session")
+def kit():
+    """What the tests are made with."""
+    made = (After, Before, by_name, caught, part, subject, suite, trained)
+    return SimpleNamespace(epsilon=EPSILON, **{thing.__name__: thing for thing in made})

@@ -1,0 +1,132 @@
+"""The honest network passes, and what cannot be checked is said and crashes nothing."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from jhrun.attacks import FGSM, PGD, PGDL2, Square
+from jhrun.data import Part
+from jhrun.evaluation.curve import robust_curve
+from jhrun.evaluation.evaluate import evaluate
+from jhrun.evaluation.verdict import CHECKS, Subject, judge
+from jhrun.records import NOT_CHECKED, PASS, SUSPECT
+
+SEARCHES = {
+    "random noise finds nothing",
+    "rescaled logits change nothing",
+    "double precision changes nothing",
+    "converged",
+}
+CLAIM = {
+    *SEARCHES,
+    "strength of the attacks",
+    "PGD no weaker than FGSM",
+    "gradient-free attacks find no more",
+    "accuracy falls in ε",
+    "chance or less at ε = 1",
+    "transfer from an undefended twin",
+}
+
+
+def unchecked(verdict):
+    return {check.name for check in verdict.checks if check.outcome == NOT_CHECKED}
+
+
+def test_an_honest_network_passes_every_check(kit, honest_subject):
+    told = []
+    verdict = judge(honest_subject, progress=lambda *step: told.append(step))
+    assert [(check.name, check.outcome) for check in verdict.checks] == [(m.name, PASS) for m in CHECKS]
+    assert verdict.outcome == PASS
+    assert 0.5 < honest_subject.evaluation.worst_case.accuracy < 0.9
+    assert told == [(m.name, i, len(CHECKS)) for i, m in enumerate(CHECKS, start=1)]
+    assert json.loads(json.dumps(verdict.flat(), allow_nan=False))["verdict"] == PASS
+    for check in verdict.checks:
+        assert check.source
+        assert check.text.endswith(".")
+        if check.value is not None:
+            assert check.value <= check.threshold
+
+
+def test_the_same_seed_gives_the_same_verdict(honest_subject):
+    assert judge(honest_subject) == judge(honest_subject)
+
+
+def test_without_a_twin_the_verdict_says_how_to_name_one(kit, honest_subject):
+    verdict = judge(replace(honest_subject, twin=None))
+    assert verdict.outcome == PASS
+    assert unchecked(verdict) == {"transfer from an undefended twin"}
+    assert "twin=RUN" in kit.by_name(verdict)["transfer from an undefended twin"].text
+
+
+def test_a_cheap_verdict_leaves_searches_out_and_says_so(kit, honest_subject):
+    verdict = judge(replace(honest_subject, curve=None), probes=False)
+    left_out = unchecked(verdict)
+    assert left_out == CLAIM - {"strength of the attacks", "gradient-free attacks find no more"}
+    for name in left_out:
+        assert "jhrun eval" in kit.by_name(verdict)[name].text
+
+
+def test_pgd_20_alone_is_suspect_by_itself(kit, honest):
+    verdict = judge(kit.subject(honest, {"pgd20": PGD(kit.epsilon, 20, 0.1)}))
+    assert kit.caught(verdict) == {"strength of the attacks"}
+    assert verdict.outcome == SUSPECT
+
+
+def test_modes_randomness_and_parameters_are_left_alone(honest_subject):
+    model = honest_subject.model
+    model[2].eval()
+    modes = [module.training for module in model.modules()]
+    assert len(set(modes)) == 2
+    before = torch.get_rng_state()
+    judge(honest_subject)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [module.training for module in model.modules()] == modes
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())
+    model[2].train()
+
+
+@pytest.mark.parametrize(
+    ("attacks", "epsilon", "strength"),
+    [
+        ({}, 0.1, NOT_CHECKED),
+        ({"pgd": PGD(0.0), "square": Square(0.0)}, 0.0, NOT_CHECKED),
+        ({"l2": PGDL2(0.5)}, 0.1, SUSPECT),
+        ({"pgd": PGD(0.05)}, 0.1, SUSPECT),
+    ],
+)
+def test_what_no_attack_of_the_claim_was_made_for_is_not_checked(kit, honest, attacks, epsilon, strength):
+    verdict = judge(kit.subject(honest, attacks, epsilon=epsilon))
+    assert kit.by_name(verdict)["strength of the attacks"].outcome == strength
+    assert unchecked(verdict) >= CLAIM - {"strength of the attacks"}
+    assert kit.caught(verdict) <= {"strength of the attacks"}
+
+
+def test_one_example_is_enough_and_so_is_one_that_is_wrong(kit, honest):
+    for right in (True, False):
+        one = kit.part()[:1]
+        part = one if right else Part(one.inputs, 9 - one.targets)
+        attacks = kit.suite() | {"fgsm": FGSM(kit.epsilon)}
+        made = evaluate(honest, part, attacks, seed=0)
+        curve = robust_curve(honest, part, [1.0], total=1, seed=0)
+        verdict = judge(Subject(honest, part, made, attacks, 0, {"rule": "x"}, None, kit.epsilon, curve, honest))
+        assert kit.caught(verdict) == {"selection never on test data"}
+
+
+def test_values_that_are_not_finite_are_suspect_and_end_nothing(kit, honest_subject):
+    class Late(nn.Module):
+        """Not a number from the tenth pass on."""
+
+        def __init__(self, model):
+            super().__init__()
+            self.model, self.passes = model, 0
+
+        def forward(self, x):
+            self.passes += 1
+            return self.model(x) * (float("nan") if self.passes > 20 else 1)
+
+    verdict = judge(replace(honest_subject, model=Late(honest_subject.model)))
+    assert "not finite" in kit.by_name(verdict)["random noise finds nothing"].text
+    assert verdict.outcome != PASS
