@@ -1,7 +1,7 @@
 """Peak memory of tensors, counted: the same figure on every device, and on every call."""
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class LiveBytes(TorchDispatchMode):
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the storages that operations make and that are still held.
 
     What was there before is not counted, nor is the scratch space that an operation frees before it returns.
@@ -29,7 +29,7 @@ class LiveBytes(TorchDispatchMode):
 
     def __init__(self) -> None:
         """Nothing is held yet."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         self._held: set[int] = set()
 
@@ -68,4 +68,5 @@ def peak_bytes(step: Callable[[], object]) -> int:
     """
     with LiveBytes() as memory:
         step()
-    return memory.peak
+    peak: int = memory.peak
+    return peak

@@ -4,6 +4,7 @@ import ctypes
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -49,8 +50,10 @@ def device(name: str) -> torch.device:
 
 def dataset(config: Values, plugins: Sequence[str]) -> Dataset:
     """The data set, on the CPU, split by the run's seed."""
-    data: Dataset = build("dataset", config["dataset"], plugins=plugins, seed=config["seed"])
-    return data
+    node = dict(config["dataset"])
+    hold = node.pop("hold", 1)
+    data: Dataset = build("dataset", node, plugins=plugins, seed=config["seed"])
+    return replace(data, hold=hold)
 
 
 def objective(config: Values, plugins: Sequence[str]) -> Objective:
@@ -83,7 +86,7 @@ def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regula
         return found
 
     solver(0)
-    return Regularizer(penalties, schedule(chosen["weight"], epochs), solver)
+    return Regularizer(penalties, schedule(chosen["weight"], epochs), solver, chosen.get("fraction", 1.0))
 
 
 def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Sequence[str]) -> Optimizer:

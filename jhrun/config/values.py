@@ -65,6 +65,12 @@ def share(value: Any) -> None:
         raise ValueError("must be at least 0 and below 1")
 
 
+def part(value: Any) -> None:
+    """A check for numbers above 0 and up to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("must be above 0 and at most 1")
+
+
 def device_name(value: Any) -> None:
     """A check for ``auto``, ``cpu``, ``cuda`` and ``cuda:N``."""
     name, _, number = str(value).partition(":")
@@ -114,6 +120,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
     "dataset.validation": share,
     "dataset.dimension": whole(1),
+    "dataset.hold": whole(1),
+    "regularizer.fraction": part,
     "dataset.examples": whole(1),
     "epsilon": optional(radius),
     "epsilon_l2": optional(radius),

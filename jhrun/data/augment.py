@@ -7,12 +7,12 @@ from torch import Tensor
 _MASK = 0xFFFFFFFF
 
 
-def random_bits(seed: int, draw: int, index: Tensor) -> Tensor:
+def random_bits(seed: int, draw: int | Tensor, index: Tensor) -> Tensor:
     """32 random bits for each example, by a counter-based hash.
 
     Args:
         seed: of the run.
-        draw: which drawing of the example's augmentation this is.
+        draw: which drawing of the example's augmentation this is; one number, or one for each, (B,).
         index: (B,), int64, the examples.
 
     Returns:
@@ -32,7 +32,7 @@ def _mix(bits: Tensor) -> Tensor:
 
 
 def crop_and_flip(
-    images: Tensor, index: Tensor, *, seed: int, draw: int, crop: int = 0, flip: bool = False
+    images: Tensor, index: Tensor, *, seed: int, draw: int | Tensor, crop: int = 0, flip: bool = False
 ) -> Tensor:
     """A random crop of the padded image, mirrored half of the time, each example its own.
 
@@ -40,7 +40,7 @@ def crop_and_flip(
         images: (B, ch, h, w).
         index: (B,), int64, which examples these are.
         seed: of the run.
-        draw: another number draws anew.
+        draw: another number draws anew; one, or one for each, (B,).
         crop: c pixels of zero padding on each side; offsets are uniform in 0 … 2c.
         flip: mirror left and right with probability ½.
 

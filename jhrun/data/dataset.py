@@ -73,6 +73,7 @@ class Dataset:
         validation: what is chosen with; taken from the training part alone, perhaps empty.
         crop: pixels of black padding for the random crop; 0 for none.
         flip: whether to mirror left and right at random.
+        hold: for how many epochs an example's crop and flip are kept before they are drawn anew.
         scale: mean and standard deviation of targets that are values.
         structure: what is known of the true function's derivatives: ``symmetric`` (its Jacobian is) or
             ``diagonal`` (its Hessian is); None where nothing is.
@@ -86,6 +87,7 @@ class Dataset:
     validation: Part = field(default_factory=lambda: Part(torch.empty(0), torch.empty(0, dtype=torch.int64)))
     crop: int = 0
     flip: bool = False
+    hold: int = 1
     scale: tuple[float, float] = (0.0, 1.0)
     structure: Literal["symmetric", "diagonal"] | None = None
 
@@ -101,6 +103,8 @@ class Dataset:
                 raise ValueError(f"the {name} part is empty: no example is left for it")
         if self.crop < 0:
             raise ValueError(f"crop={self.crop}: must be 0 or a number of pixels")
+        if self.hold < 1:
+            raise ValueError(f"hold={self.hold}: must be a number of epochs, at least 1")
         if self.train.targets.is_floating_point():
             if self.classes or self.train.targets.ndim != 2:
                 raise ValueError("targets that are values must have shape (N, m), and no classes")
@@ -138,7 +142,8 @@ class Dataset:
             drop_last: leave out a last batch that is not full.
 
         Yields:
-            Batches with the indices of their examples in the training part.
+            Batches with the indices of their examples in the training part. In an epoch one example in ``hold``
+            has its augmentation drawn anew and is ``fresh``, each in its turn, in the first epoch all.
         """
         device = self.train.targets.device
         shuffle = generator("cpu", seed, "order", number)
@@ -147,9 +152,13 @@ class Dataset:
             index = order[step * batch_size : (step + 1) * batch_size]
             some = self.train[index]
             inputs = some.inputs
+            fresh = torch.zeros_like(index, dtype=torch.bool)
             if self.crop or self.flip:
-                inputs = crop_and_flip(inputs, index, seed=seed, draw=number, crop=self.crop, flip=self.flip)
-            fresh = torch.ones_like(index, dtype=torch.bool)
+                turn = number + index % self.hold
+                fresh = turn % self.hold == 0 if number else ~fresh
+                inputs = crop_and_flip(
+                    inputs, index, seed=seed, draw=turn // self.hold, crop=self.crop, flip=self.flip
+                )
             yield Batch(decoded(inputs), some.targets, index, fresh)
 
 

@@ -11,6 +11,7 @@ from jhrun.linalg.lanczos import Lanczos
 from jhrun.linalg.operator import DenseOperator, Operator
 from jhrun.linalg.power import Power
 from jhrun.linalg.solver import Direction, Solver
+from jhrun.linalg.tracked import Tracked
 
 __all__ = [
     "DenseOperator",
@@ -23,4 +24,5 @@ __all__ = [
     "Operator",
     "Power",
     "Solver",
+    "Tracked",
 ]

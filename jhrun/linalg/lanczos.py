@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
-from jhrun.linalg.solver import Direction, norm, unit_start, whole_number
+from jhrun.linalg.solver import Direction, Start, known_start, norm, unit_start, whole_number
 
 Which = Literal["max", "min", "abs"]
 
@@ -125,13 +125,14 @@ class Lanczos:
         (-5.0, True)
     """
 
-    def __init__(self, iterations: int, which: Which = "abs") -> None:
+    def __init__(self, iterations: int, which: Which = "abs", start: Start = "offered") -> None:
         """Set the number of iterations.
 
         Args:
             iterations: n ≥ 1; no more than the dimension are made.
             which: the eigenvalue wanted of the matrix iterated on, A if symmetric, else AAᵀ: ``max``, ``min``, or
                 ``abs`` for the largest in modulus, which is the spectral norm.
+            start: ``offered`` takes the start vector that it is given, ``random`` a random one all the same.
 
         Raises:
             ValueError: an argument outside its range.
@@ -139,7 +140,8 @@ class Lanczos:
         whole_number("iterations", iterations)
         if which not in get_args(Which):
             raise ValueError(f"which={which!r}: must be one of {', '.join(get_args(Which))}")
-        self.iterations, self.which = int(iterations), which
+        known_start(start)
+        self.iterations, self.which, self.start = int(iterations), which, start
 
     @torch.no_grad()
     def __call__(
@@ -160,6 +162,7 @@ class Lanczos:
         """
         iterated = operator if operator.symmetric else operator.gram()
         iterations = min(self.iterations, iterated.shape[1])
-        t = tridiagonalise(iterated, unit_start(iterated, start, generator), iterations)
+        first = unit_start(iterated, start if self.start == "offered" else None, generator)
+        t = tridiagonalise(iterated, first, iterations)
         vector, value, residual = ritz_pair(t, self.which)
         return Direction(vector, value, residual, iterations * (1 if operator.symmetric else 2))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
-from jhrun.linalg.solver import Direction, assess, norm, unit_start, whole_number
+from jhrun.linalg.solver import Direction, Start, assess, known_start, norm, unit_start, whole_number
 
 
 class Power:
@@ -22,10 +22,16 @@ class Power:
         -5.0
     """
 
-    def __init__(self, iterations: int) -> None:
-        """Set the number of iterations, at least 1."""
+    def __init__(self, iterations: int, start: Start = "offered") -> None:
+        """Set the number of iterations, and where they begin.
+
+        Args:
+            iterations: at least 1.
+            start: ``offered`` takes the start vector that it is given, ``random`` a random one all the same.
+        """
         whole_number("iterations", iterations)
-        self.iterations = int(iterations)
+        known_start(start)
+        self.iterations, self.start = int(iterations), start
 
     @torch.no_grad()
     def __call__(
@@ -42,7 +48,7 @@ class Power:
             The last iterate with its Rayleigh quotient, which costs one product with M more.
         """
         iterated = operator if operator.symmetric else operator.gram()
-        v = unit_start(iterated, start, generator)
+        v = unit_start(iterated, start if self.start == "offered" else None, generator)
         for _ in range(self.iterations):
             w = iterated.mv(v)
             length = norm(w)[:, None]

@@ -1,11 +1,14 @@
 """What a solver is given and what it returns."""
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
+
+Start = Literal["offered", "random"]
+"""Where an iteration begins: at the vector that the matrix offers, if it does, or at a random one."""
 
 
 class Direction(NamedTuple):
@@ -89,6 +92,19 @@ def norm(v: Tensor) -> Tensor:
     scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
     length: Tensor = scale * torch.linalg.vector_norm(v / scale[:, None], dim=1)
     return length
+
+
+def known_start(start: str) -> None:
+    """Check a choice of start.
+
+    Args:
+        start: ``offered`` or ``random``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if start not in get_args(Start):
+        raise ValueError(f"start={start!r}: must be one of {', '.join(get_args(Start))}")
 
 
 def whole_number(name: str, value: float) -> None:

@@ -4,6 +4,8 @@ For an N×N matrix A and D(A1), the diagonal matrix of its row sums:
 (1/N)·‖A − D(A1)‖_F² ≤ Σ_{i≠j} A_ij² ≤ ‖A − D(A1)‖_F².
 """
 
+from torch import Tensor
+
 from jhrun.linalg import Operator
 from jhrun.penalties.hessian import Hessian, Of
 from jhrun.penalties.penalty import Forward, Penalty
@@ -21,6 +23,10 @@ class HessianDiagonality(Penalty):
         """H − D(H1) of the losses or outputs."""
         hessian = self.hessian.operator(forward)
         return hessian - hessian.row_sums()
+
+    def start(self, operator: Operator) -> Tensor | None:
+        """The gradient, as for H."""
+        return self.hessian.start(operator)
 
 
 class JacobianDiagonality(Penalty):

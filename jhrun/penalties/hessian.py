@@ -5,6 +5,7 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from jhrun.autodiff import HessianOperator
+from jhrun.linalg import Operator
 from jhrun.penalties.penalty import Forward, Penalty
 
 Of = Literal["loss", "output"]
@@ -33,6 +34,10 @@ class Hessian(Penalty):
         """H of the losses or outputs."""
         return HessianOperator(self.scalars(forward), forward.inputs)
 
+    def start(self, operator: Operator) -> Tensor | None:
+        """The input gradient, which is there already, and lies mostly in the top eigenvectors of a loss's H."""
+        return gradient_of(operator) if self.of == "loss" else None
+
     def scalars(self, forward: Forward) -> Tensor:
         """What is differentiated twice.
 
@@ -52,3 +57,16 @@ class Hessian(Penalty):
                 f"of=output needs a network with one output: this one has {forward.outputs[0].numel()}"
             )
         return forward.outputs.flatten()
+
+
+def gradient_of(operator: Operator) -> Tensor:
+    """The gradient that the first Hessian in an operator was made of.
+
+    Args:
+        operator: with a ``HessianOperator`` among its leaves.
+
+    Returns:
+        (B, D), detached.
+    """
+    hessian = next(leaf for leaf in operator.leaves() if isinstance(leaf, HessianOperator))
+    return hessian.gradient.detach().flatten(1)

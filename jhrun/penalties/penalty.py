@@ -1,12 +1,12 @@
 """The one line that joins a matrix and a solver."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from jhrun.linalg import Direction, Operator, Solver
+from jhrun.linalg import Direction, Operator, Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.records import Batch
 
@@ -52,11 +52,21 @@ class Penalty(ABC):
 
     v is held constant: where σ_max is simple, ∂σ²_max/∂θ = ∂‖vᵀA‖²/∂θ (Danskin). The square, since the root has
     an infinite gradient at 0.
+
+    Attributes:
+        frame: what v's entries belong to: ``inputs``, so that a vector kept for an example is worth nothing after
+            its image was drawn anew, or ``outputs``.
     """
+
+    frame: Literal["inputs", "outputs"] = "inputs"
 
     @abstractmethod
     def operator(self, forward: Forward) -> Operator:
         """A, from the graph of a forward pass: a batch of B matrices."""
+
+    def start(self, operator: Operator) -> Tensor | None:  # noqa: ARG002 - most matrices offer nothing
+        """A vector near the top direction that costs nothing, (B, m); None where there is none."""
+        return None
 
     def __call__(
         self,
@@ -82,7 +92,17 @@ class Penalty(ABC):
         outputs = model(inputs)
         losses = objective(outputs, batch.targets)
         operator = self.operator(Forward(inputs, outputs, losses, batch.targets, objective))
-        direction = solver(operator, generator=generator)
+        direction = self._direction(operator, batch, solver, generator)
         values = operator.rmv(direction.vector).square().sum(1)
         passes = 1 + sum(getattr(leaf, "passes", 0) for leaf in operator.leaves())
         return PenaltyOutput(outputs, losses, values, direction, passes)
+
+    def _direction(
+        self, operator: Operator, batch: Batch, solver: Solver | Tracked, generator: torch.Generator | None
+    ) -> Direction:
+        start = self.start(operator)
+        if not isinstance(solver, Tracked) or not solver.examples or batch.index is None:
+            return solver(operator, start=start, generator=generator)
+        fresh = batch.fresh if self.frame == "inputs" else None
+        v = solver.propose(operator, batch.index, fresh=fresh, start=start, generator=generator)
+        return Direction(v, None, None, solver.spent(operator))

@@ -75,6 +75,8 @@ class Teacher(Target):
 class JacobianTarget(Penalty):
     """A = J − A₀."""
 
+    frame = "outputs"
+
     def __init__(self, target: Target) -> None:
         """Set A₀."""
         self.target = target
@@ -95,3 +97,7 @@ class HessianTarget(Penalty):
     def operator(self, forward: Forward) -> Operator:
         """H − A₀."""
         return self.hessian.operator(forward) - self.target.operator(self.hessian, forward)
+
+    def start(self, operator: Operator) -> Tensor | None:
+        """The network's own gradient, as for H."""
+        return self.hessian.start(operator)

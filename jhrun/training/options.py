@@ -16,11 +16,13 @@ class Regularizer:
         penalties: averaged where there are several; none for ordinary training.
         weight: w in [0, 1], by epoch.
         solver: the solver of an epoch, given its number from 0.
+        fraction: share of each batch, drawn at random, that is penalised; the weight stays what it is.
     """
 
     penalties: Sequence[Penalty]
     weight: Schedule
     solver: Callable[[int], Solver]
+    fraction: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import torch
@@ -13,15 +13,15 @@ from torch.optim import Optimizer
 from jhrun import seeds
 from jhrun.data import Dataset, Part
 from jhrun.errors import NumericalError
+from jhrun.linalg import Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.records import Batch, EpochRecord
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
+from jhrun.training.terms import SUMS, terms
 from jhrun.training.validation import validate
-
-_SUMS = ("loss", "task_loss", "accuracy", "penalty", "residual", "penalised", "measured")
 
 
 class Interrupted(Exception):  # noqa: N818 - it is a signal, not an error
@@ -49,6 +49,7 @@ class Trainer:
         sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
         seconds: spent on it.
         best: the best validation accuracy so far, or validation loss where there are no classes.
+        tracked: the memory of each penalty's directions, by its number, where the solver has one.
         measure: further figures of the validation part at each epoch's end, for the records.
     """
 
@@ -64,6 +65,7 @@ class Trainer:
     step: int = 0
     seconds: float = 0.0
     best: float | None = None
+    tracked: dict[int, Tracked] = field(default_factory=dict)
     measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
@@ -137,18 +139,23 @@ class Trainer:
         # a network of the user's own may draw from the global state (dropout): its draws are repeatable too
         torch.manual_seed(seeds.derive(self.seed, "layers", self.steps_done))
         w = self._weight(now)
-        task_losses, outputs, values, residuals = self._forward(batch, w)
-        losses = task_losses if values is None else (1 - w) * task_losses + w * values
+        random = seeds.generator(batch.inputs.device, self.seed, "direction", self.steps_done)
+        made = terms(
+            self.model,
+            self.objective,
+            self.regularizer.penalties,
+            self._solvers(),
+            batch,
+            w,
+            part=self._part(len(batch)),
+            generator=random,
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(now)
         self.optimizer.zero_grad()
-        losses.mean().backward()  # type: ignore[no-untyped-call]
+        made.losses.mean().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        right = None if batch.targets.is_floating_point() else outputs.argmax(1) == batch.targets
-        none, one = torch.zeros_like(task_losses), torch.ones_like(task_losses)
-        counts = (none if values is None else one, none if residuals is None else one)
-        terms = (losses, task_losses, right, values, residuals, *counts)
-        self.sums += torch.stack([(none if t is None else t).detach().double().sum() for t in terms])
+        self.sums += made.observed()
         self.step += 1
 
     def checkpoint(self) -> Checkpoint:
@@ -157,6 +164,8 @@ class Trainer:
         info: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
         info["selection"] = {"rule": "last epoch", "part": None}
         state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
+        for number, tracked in self.tracked.items():
+            state |= {f"tracked.{number}.{name}": tensor for name, tensor in tracked.state_dict().items()}
         return Checkpoint(self.model.state_dict(), state, info)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -167,31 +176,38 @@ class Trainer:
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
+        self.tracked.clear()
+        for number in range(len(self.regularizer.penalties)):
+            prefix = f"tracked.{number}."
+            kept = {k.removeprefix(prefix): v for k, v in checkpoint.state.items() if k.startswith(prefix)}
+            if kept:
+                self.tracked[number] = Tracked()
+                self.tracked[number].load_state_dict(kept, self.sums.device)
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
-        sums = dict(zip(_SUMS, self.sums.tolist(), strict=True))
+        sums = dict(zip(SUMS, self.sums.tolist(), strict=True))
         counts = {"penalty": sums.pop("penalised"), "residual": sums.pop("measured")}
         return {name: value / max(1, counts.get(name, self._seen())) for name, value in sums.items()}
 
-    def _forward(self, batch: Batch, w: float) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Task losses, outputs, penalty values and relative residuals, each (B,)."""
-        if w == 0:
-            outputs = self.model(batch.inputs)
-            return self.objective(outputs, batch.targets), outputs, None, None
+    def _solvers(self) -> list[Solver]:
+        """The epoch's solver for each penalty; one with a memory has one of its own for each."""
         solver = self.regularizer.solver(self.epoch)
-        random = seeds.generator(batch.inputs.device, self.seed, "direction", self.steps_done)
-        results = [
-            penalty(self.model, self.objective, batch, solver, random) for penalty in self.regularizer.penalties
-        ]
-        values = torch.stack([result.values for result in results]).mean(0)
-        relative: list[Tensor] = []
-        for _, _, _, direction, _ in results:
-            if direction.residual is not None and direction.value is not None:
-                scale = direction.value.abs()
-                relative.append(torch.where(scale > 0, direction.residual / scale, 0))
-        residual = torch.stack(relative).mean(0) if relative else None
-        return results[0].losses, results[0].outputs, values, residual
+        count = len(self.regularizer.penalties)
+        if not isinstance(solver, Tracked):
+            return [solver] * count
+        for number in range(count):
+            known = self.tracked.setdefault(number, solver.over(len(self.dataset.train)))
+            known.products, known.limit = solver.products, solver.limit
+        return [self.tracked[number] for number in range(count)]
+
+    def _part(self, size: int) -> Tensor | None:
+        """Positions of the examples of a batch that are penalised; None for all."""
+        if self.regularizer.fraction == 1:
+            return None
+        few = max(1, round(self.regularizer.fraction * size))
+        shuffle = seeds.generator("cpu", self.seed, "fraction", self.steps_done)
+        return torch.randperm(size, generator=shuffle)[:few].to(self.sums.device)
 
     def _penalised(self, epoch: float) -> bool:
         return self._weight(epoch) > 0
@@ -255,7 +271,7 @@ class Trainer:
         return min(self.step * self.options.batch_size, len(self.dataset.train))
 
     def _no_sums(self) -> Tensor:
-        return torch.zeros(len(_SUMS), dtype=torch.float64, device=self.dataset.train.targets.device)
+        return torch.zeros(len(SUMS), dtype=torch.float64, device=self.dataset.train.targets.device)
 
     def _require_finite(self) -> None:
         bad = [name for name, value in self.running().items() if not math.isfinite(value)]

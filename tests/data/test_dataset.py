@@ -67,7 +67,7 @@ def test_an_epoch_is_a_permutation_with_its_indices(options, batch_size):
             expected = crop_and_flip(expected, batch.index, seed=5, draw=3, **options)
         assert torch.equal(batch.inputs, expected.float() / 255)
         assert torch.equal(batch.targets, data.train.targets[batch.index])
-        assert batch.fresh.tolist() == [True] * len(batch)
+        assert batch.fresh.tolist() == [bool(options)] * len(batch)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
@@ -177,3 +177,26 @@ def test_a_data_set_that_no_network_could_learn_is_refused(change, message):
     parts = {"train": numbered(), "test": numbered((2, 2, 2))}
     with pytest.raises(ValueError, match=message):
         Dataset(("a", "b", "c"), (0.5,), (0.25,), **(parts | change))
+
+
+def test_held_augmentation_is_drawn_anew_in_turns():
+    data = small(crop=2, flip=True, hold=3)
+    seen = {}
+    for epoch in range(7):
+        for batch in data.epoch(epoch, 53, seed=5):
+            order = batch.index.argsort()
+            seen[epoch] = (batch.inputs[order], batch.fresh[order])
+    index = torch.arange(53)
+    assert seen[0][1].all()
+    for epoch in range(1, 7):
+        fresh = seen[epoch][1]
+        assert torch.equal(fresh, (epoch + index) % 3 == 0)
+        moved = (seen[epoch][0] != seen[epoch - 1][0]).flatten(1).any(1)
+        assert not moved[~fresh].any()
+        # of 50 places and mirrorings, one in fifty is the same again
+        assert moved[fresh].float().mean() > 0.7
+
+
+def test_an_augmentation_cannot_be_held_for_no_epoch():
+    with pytest.raises(ValueError, match="hold=0"):
+        small(hold=0)

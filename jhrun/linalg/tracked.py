@@ -1,0 +1,185 @@
+"""A direction for each training example, kept from epoch to epoch and moved by training itself."""
+
+from collections.abc import Mapping
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.operator import Operator
+from jhrun.linalg.solver import Direction, norm, unit_start, whole_number
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+class Tracked:
+    """v as the last visit to the example left it, moved by the gradient that the backward pass has anyway.
+
+    The penalty ‖vᵀA‖² has the gradient 2AAᵀv in v, so that v ← AAᵀv/‖AAᵀv‖ is a step of the power method on AAᵀ
+    at no product of its own: the network moves little from one visit to the next, and v goes after it. On a
+    symmetric A it is a step on A², which, other than one on A with a shift, cannot settle on the lesser of two
+    eigenvalues of unlike signs, and on a ±λ pair stays in its plane.
+
+    An example that was not seen yet, or whose image was drawn anew, begins at the start that the matrix offers,
+    else at a random one.
+
+    Example:
+        >>> from jhrun.linalg import DenseOperator
+        >>> matrix = torch.diag(torch.tensor([3.0, -2.0, 1.0])).requires_grad_()
+        >>> A, solver, index = DenseOperator(matrix), Tracked().over(1), torch.tensor([0])
+        >>> for visit in range(12):
+        ...     v = solver.propose(A, index, start=torch.ones(1, 3))
+        ...     A.rmv(v).square().sum().backward()
+        ...     residual = solver.observe(index, v)
+        >>> [round(x, 2) for x in solver.propose(A, index)[0].abs().tolist()]
+        [1.0, 0.0, 0.0]
+    """
+
+    def __init__(self, products: int = 0, dtype: str = "float32", limit: float = 4e9) -> None:
+        """Set what is spent and where the vectors are kept.
+
+        Args:
+            products: power steps on A (AAᵀ, two products each, where A is not symmetric) before each proposal.
+            dtype: of the kept vectors: ``float32``, ``float16`` or ``bfloat16``.
+            limit: bytes on the device; from there on they are kept in the host's memory.
+
+        Raises:
+            ValueError: an argument outside its range.
+        """
+        if products:
+            whole_number("products", products)
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype={dtype!r}: must be one of {', '.join(DTYPES)}")
+        if not limit > 0:
+            raise ValueError(f"limit={limit}: must be above 0")
+        self.products, self.dtype, self.limit = int(products), dtype, float(limit)
+        self.examples = 0
+        self.vectors = torch.empty(0, 0)
+        self.known = torch.empty(0, dtype=torch.bool)
+
+    def over(self, examples: int) -> "Tracked":
+        """The same with a memory for so many examples, none of which was seen yet."""
+        tracked = copy(self)
+        tracked.examples = examples
+        return tracked
+
+    @torch.no_grad()
+    def __call__(
+        self, operator: Operator, start: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Direction:
+        """What a first visit would propose: nothing is remembered.
+
+        Args:
+            operator: any.
+            start: (B, m); random without it, and where a row is zero.
+            generator: of the random start.
+
+        Returns:
+            Unit vectors; neither value nor residual, for nothing was measured.
+        """
+        v = self._refined(operator, unit_start(_square(operator), start, generator))
+        return Direction(v, None, None, self.spent(operator))
+
+    @torch.no_grad()
+    def propose(
+        self,
+        operator: Operator,
+        index: Tensor,
+        *,
+        fresh: Tensor | None = None,
+        start: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Directions for some examples.
+
+        Args:
+            operator: of the examples, A, B matrices of m×n.
+            index: which examples they are, (B,), int64.
+            fresh: whose kept vector is worth nothing now, (B,), bool.
+            start: for those that have none, (B, m); random without it.
+            generator: of the random ones.
+
+        Returns:
+            (B, m), unit vectors: a leaf whose gradient ``observe`` is to be told.
+        """
+        v = unit_start(_square(operator), start, generator)
+        if not len(self.vectors):
+            self._allocate(v.shape[1], operator.device)
+        here = index.to(self.vectors.device)
+        kept = self.vectors[here].to(v.device, v.dtype)
+        usable = self.known[here].to(v.device)
+        if fresh is not None:
+            usable = usable & ~fresh.to(v.device)
+        # rounding of half precision is taken out
+        length = norm(kept)[:, None]
+        v = torch.where(usable[:, None] & (length > 0), kept / length, v)
+        return self._refined(operator, v).requires_grad_()
+
+    @torch.no_grad()
+    def observe(self, index: Tensor, proposed: Tensor) -> Tensor:
+        """Move the vectors of some examples along the gradients of their penalties.
+
+        Args:
+            index: which examples, (B,).
+            proposed: v, after the backward pass: its gradient is that of ‖vᵀA‖² times anything above 0. Where that
+                is zero or not finite the example keeps what it had.
+
+        Returns:
+            ‖AAᵀv − θv‖/θ of the vectors that were used, θ = ‖vᵀA‖², (B,): the tangent of the angle between v and
+            its gradient; 0 where A is 0.
+        """
+        gradient = proposed.grad
+        if gradient is None:
+            return torch.zeros(len(index), device=proposed.device)
+        length = norm(gradient)
+        good = (length > 0) & gradient.isfinite().all(1)
+        step = gradient / torch.where(good, length, 1)[:, None]
+        cosine = (step * proposed).sum(1)
+        residual = norm(step - cosine[:, None] * proposed) / cosine
+        here, kept = index.to(self.vectors.device), good.to(self.vectors.device)
+        moved = step.to(self.vectors.device, self.vectors.dtype)
+        self.vectors[here] = torch.where(kept[:, None], moved, self.vectors[here])
+        self.known[here] |= kept
+        return torch.where(good & (cosine > 0), residual, 0)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """``vectors`` (N, m) and ``known`` (N,); empty before the first proposal."""
+        return {"vectors": self.vectors, "known": self.known} if len(self.vectors) else {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Go on from saved vectors, bit for bit.
+
+        Args:
+            state: from ``state_dict``.
+            device: of the network.
+        """
+        self.examples = len(state["known"])
+        self.dtype = next(name for name, dtype in DTYPES.items() if dtype == state["vectors"].dtype)
+        self._allocate(state["vectors"].shape[1], device)
+        self.vectors.copy_(state["vectors"])
+        self.known.copy_(state["known"])
+
+    def spent(self, operator: Operator) -> int:
+        """Products with A or Aᵀ that a proposal costs."""
+        return self.products * (1 if operator.symmetric else 2)
+
+    def _allocate(self, m: int, device: torch.device) -> None:
+        dtype = DTYPES[self.dtype]
+        there = self.examples * m * dtype.itemsize <= self.limit
+        place = device if there else torch.device("cpu")
+        pinned = device.type == "cuda" and not there
+        self.vectors = torch.zeros(self.examples, m, dtype=dtype, device=place, pin_memory=pinned)
+        self.known = torch.zeros(self.examples, dtype=torch.bool, device=place)
+
+    def _refined(self, operator: Operator, v: Tensor) -> Tensor:
+        iterated = _square(operator)
+        for _ in range(self.products):
+            w = iterated.mv(v)
+            length = norm(w)[:, None]
+            v = torch.where(length > 0, w / length, v)
+        return v
+
+
+def _square(operator: Operator) -> Operator:
+    """A if it is symmetric, else AAᵀ."""
+    return operator if operator.symmetric else operator.gram()

@@ -1,0 +1,124 @@
+"""What a batch costs: the task's losses, the penalty on a part of it, and the memories that are told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from jhrun.linalg import Direction, Solver, Tracked
+from jhrun.objectives import Objective
+from jhrun.penalties import Penalty
+from jhrun.records import Batch
+
+SUMS = ("loss", "task_loss", "accuracy", "penalty", "residual", "penalised", "measured")
+"""What is summed over an epoch's examples; of the last two, how many had a penalty, and a residual."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A batch's losses before the backward pass, and what is known of them.
+
+    Attributes:
+        losses: of which the mean is to be minimised, (B,), with their graph.
+        task_losses: (B,), with their graph.
+        right: whether each answer is right, (B,); None where targets are values.
+        values: the penalty on the penalised part, (k,); None without one.
+        index: of that part's examples, (k,); None where they have none.
+        directions: of each penalty.
+        solvers: that found them.
+    """
+
+    losses: Tensor
+    task_losses: Tensor
+    right: Tensor | None
+    values: Tensor | None
+    index: Tensor | None
+    directions: Sequence[Direction]
+    solvers: Sequence[Solver]
+
+    def observed(self) -> Tensor:
+        """Tell the solvers with a memory what the backward pass found, and sum up.
+
+        Returns:
+            Sums over the examples, as ``SUMS`` names them, float64.
+        """
+        relative = [
+            residual
+            for solver, direction in zip(self.solvers, self.directions, strict=True)
+            if (residual := self._relative(solver, direction)) is not None
+        ]
+        residual = torch.stack(relative).mean(0) if relative else None
+        columns = (self.losses, self.task_losses, self.right, self.values, residual)
+        counts = [0 if c is None else len(c) for c in (self.values, residual)]
+        none = self.losses.new_zeros(())
+        sums = [(none if c is None else c).detach().double().sum() for c in columns]
+        return torch.stack([*sums, *(torch.full_like(sums[0], count) for count in counts)])
+
+    def _relative(self, solver: Solver, direction: Direction) -> Tensor | None:
+        """The direction's residual, relative to its value; None where there is none."""
+        if isinstance(solver, Tracked) and self.index is not None:
+            return solver.observe(self.index, direction.vector)
+        if direction.residual is None or direction.value is None:
+            return None
+        scale = direction.value.abs()
+        return torch.where(scale > 0, direction.residual / scale, 0)
+
+
+def terms(
+    model: nn.Module,
+    objective: Objective,
+    penalties: Sequence[Penalty],
+    solvers: Sequence[Solver],
+    batch: Batch,
+    w: float,
+    *,
+    part: Tensor | None = None,
+    generator: torch.Generator,
+) -> Terms:
+    """(1 − w)·task loss + w·penalty for each example, the penalty being the mean over the penalised part.
+
+    Args:
+        model: inputs → outputs.
+        objective: the task's loss.
+        penalties: averaged; not looked at where w is 0.
+        solvers: one for each.
+        batch: B examples.
+        w: the penalty's weight.
+        part: positions of those that are penalised, (k,); None for all.
+        generator: of random starts.
+
+    Returns:
+        The losses, the penalised examples' first. With a part drawn at random their mean is an unbiased estimate
+        of that with all: each penalty counts B/k times.
+    """
+    if w == 0 or not penalties:
+        outputs = model(batch.inputs)
+        losses = objective(outputs, batch.targets)
+        return Terms(losses, losses, _right(outputs, batch.targets), None, None, (), ())
+    chosen = batch if part is None else _some(batch, part)
+    results = [
+        penalty(model, objective, chosen, solver, generator)
+        for penalty, solver in zip(penalties, solvers, strict=True)
+    ]
+    values = torch.stack([result.values for result in results]).mean(0)
+    task, outputs, targets = results[0].losses, results[0].outputs, chosen.targets
+    losses = (1 - w) * task + w * (len(batch) / len(chosen)) * values
+    if len(chosen) < len(batch):
+        others = torch.ones(len(batch), dtype=torch.bool, device=batch.targets.device)
+        others[part] = False
+        rest = _some(batch, others.nonzero()[:, 0])
+        further = model(rest.inputs)
+        outputs, targets = torch.cat([outputs, further]), torch.cat([targets, rest.targets])
+        task = torch.cat([task, objective(further, rest.targets)])
+        losses = torch.cat([losses, (1 - w) * task[len(chosen) :]])
+    directions = [result.direction for result in results]
+    return Terms(losses, task, _right(outputs, targets), values, chosen.index, directions, solvers)
+
+
+def _some(batch: Batch, positions: Tensor) -> Batch:
+    return Batch(*(None if column is None else column[positions] for column in vars(batch).values()))  # type: ignore[arg-type]
+
+
+def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:
+    return None if targets.is_floating_point() else outputs.argmax(1) == targets
