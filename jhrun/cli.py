@@ -12,7 +12,7 @@ COMMANDS = {
     "train": "train a network under a penalty, attack it, write a report",
     "eval": "attack a run's network again, with other attacks if you like",
     "report": "write a run's report anew, or set several runs beside each other",
-    "bench": "measure cost and truth of every solver on this machine (not there yet)",
+    "bench": "measure cost, truth and memory of every solver on this machine",
 }
 
 USAGE = f"""jhrun {__version__}: train, attack and report on classifiers with small input-Jacobians or -Hessians
@@ -82,8 +82,6 @@ def _dispatch(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print(_help(command), end="")
         return 0
-    if command == "bench":
-        raise ConfigError("bench is not there yet", "jhrun bench", "use train, eval or report")
     if command == "report":
         return _report(rest)
     flags, overrides = _separate(rest)
@@ -123,9 +121,8 @@ def _separate(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _help(command: str) -> str:
-    if command not in {"train", "eval"}:
-        usage = {"report": "jhrun report RUN …", "bench": "jhrun bench"}[command]
-        return f"{usage}: {COMMANDS[command]}\n"
+    if command == "report":
+        return f"jhrun report RUN …: {COMMANDS[command]}\n"
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
     for group in groups(command):
         lines.append(f"{group}=…")

@@ -21,6 +21,7 @@ from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.linalg import Solver
 from jhrun.objectives import Objective
+from jhrun.penalties import Penalty
 from jhrun.training import Regularizer, schedule
 
 Values = Mapping[str, Any]
@@ -62,13 +63,18 @@ def objective(config: Values, plugins: Sequence[str]) -> Objective:
     return loss
 
 
+def penalties(config: Values, data: Dataset, plugins: Sequence[str]) -> list[Penalty]:
+    """The matrices that are penalised."""
+    built = []
+    for node in config["regularizer"]["penalties"]:
+        made = {"target": target(node["target"], data, plugins)} if "target" in node else {}
+        built.append(build("regularizer", {**node, **made}, plugins=plugins))
+    return built
+
+
 def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regularizer:
     """What is penalised, with its schedules."""
     chosen, epochs = config["regularizer"], config["train"]["epochs"]
-    penalties = []
-    for node in chosen["penalties"]:
-        made = {"target": target(node["target"], data, plugins)} if "target" in node else {}
-        penalties.append(build("regularizer", {**node, **made}, plugins=plugins))
     scheduled = {
         # iterations and the like may change by stage; each stage has a solver of its own
         key: schedule(value, epochs) if isinstance(value, Mapping) else None
@@ -86,7 +92,8 @@ def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regula
         return found
 
     solver(0)
-    return Regularizer(penalties, schedule(chosen["weight"], epochs), solver, chosen.get("fraction", 1.0))
+    weight, fraction = schedule(chosen["weight"], epochs), chosen.get("fraction", 1.0)
+    return Regularizer(penalties(config, data, plugins), weight, solver, fraction)
 
 
 def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Sequence[str]) -> Optimizer:

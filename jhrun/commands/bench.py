@@ -1,0 +1,169 @@
+"""``jhrun bench``: cost, truth and peak memory of every way to find a direction, on this machine."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+from tqdm import tqdm
+
+from jhrun import seeds
+from jhrun.benchmark import Contender, contest, paper
+from jhrun.commands.session import device_text, environment, now, tell
+from jhrun.config import network, objects, stored
+from jhrun.config.compose import typed_keys
+from jhrun.config.groups import nearest
+from jhrun.data import Dataset, Part
+from jhrun.errors import ConfigError, RunError
+from jhrun.folder import RunFolder, write_json
+from jhrun.linalg import Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Solver, Tracked
+from jhrun.objectives import Objective
+from jhrun.penalties import Hessian, Jacobian, Penalty
+from jhrun.records import Batch
+from jhrun.reporting.bench import write_bench
+
+ITERATIVE: dict[str, Callable[[int], Solver]] = {
+    "lanczos": Lanczos,
+    "lanczos_random": partial(Lanczos, start="random"),
+    "power": Power,
+    "gradient_ascent": GradientAscent,
+    "golub_kahan": GolubKahan,
+}
+"""Solvers that come at several n; lanczos_random begins at random where the matrix offers a start."""
+ONCE: dict[str, Callable[[], Solver]] = {"hutchinson": partial(Hutchinson, measured=False), "exact": Exact}
+CROSS_ENTROPY = {"_target_": "jhrun.objectives.classification.CrossEntropy"}
+ALL = ("paper", *ITERATIVE, *ONCE, "tracked")
+
+
+def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
+    """Measure as configured.
+
+    Args:
+        config: composed from ``conf/bench.yaml``.
+        overrides: as typed.
+        output: a new folder for the results.
+
+    Returns:
+        That folder.
+
+    Raises:
+        RunError: the folder holds something already.
+    """
+    call = stored.plain(config)
+    objects.apply_options(call)
+    device = objects.device(call["device"])
+    if output.exists() and any(output.iterdir()):
+        raise RunError(f"'{output}' is not empty", "bench", "choose another hydra.run.dir")
+    model, data, penalty, objective = _subject(call, overrides)
+    model, part = model.to(device), data.test.to(device)
+    size = call["batch_size"]
+    batches = list(part[: size * call["batches"]].batches(size))
+    batches = [batch for batch in batches if len(batch) == size] or batches[:1]
+    contenders = list(_contenders(call, model, objective, penalty, batches))
+    with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        scores = contest(model, objective, batches, penalty, contenders, rounds=call["rounds"], progress=progress)
+    command = " ".join(["jhrun bench", *overrides])
+    record = {
+        "matrix": type(penalty).__name__,
+        "model": type(model).__name__,
+        "run": call["run"],
+        "shape": list(batches[0].inputs.shape[1:]),
+        "batch_size": len(batches[0]),
+        "examples": sum(map(len, batches)),
+        "rounds": call["rounds"],
+        "device": device_text(device),
+        "environment": environment(device, command, call["threads"]),
+        "date": now(),
+        "scores": [asdict(score) for score in scores],
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(output / "bench.json", record)
+    tell(f"{write_bench(output, record)}\n\nfigure: {output / 'bench.svg'}\n{output}")
+    return output
+
+
+def _subject(call: Mapping[str, Any], overrides: Sequence[str]) -> tuple[nn.Module, Dataset, Penalty, Objective]:
+    """Network, data, matrix and loss: a run's, or fresh ones on noise."""
+    plugins = call["plugins"]
+    if call["run"] is None:
+        data = noise(call["shape"], call["classes"], call["batch_size"] * call["batches"], call["seed"])
+        values, objective = dict(call), objects.objective({"objective": CROSS_ENTROPY}, plugins)
+        model = network.model(values, data, plugins)
+    else:
+        folder = RunFolder.existing(str(call["run"]))
+        values = stored.read(folder.config)
+        data = objects.dataset(values, plugins)
+        model = network.of_run(str(call["run"]), data, plugins)
+        objective = objects.objective(values, plugins)
+        if any(key.split(".")[0] == "regularizer" for key in typed_keys(list(overrides))):
+            values["regularizer"] = call["regularizer"]
+    penalties = objects.penalties(values, data, plugins)
+    if len(penalties) != 1:
+        raise ConfigError(
+            f"there are {len(penalties)} matrices", "jhrun bench", "choose one: regularizer=jacobian"
+        )
+    return model, data, penalties[0], objective
+
+
+def noise(shape: Sequence[int], classes: int, examples: int, seed: int) -> Dataset:
+    """Images of uniform noise with random classes.
+
+    Args:
+        shape: of one, (ch, h, w).
+        classes: C.
+        examples: how many.
+        seed: of all.
+
+    Returns:
+        A data set of which every part is the same.
+    """
+    random = seeds.generator("cpu", seed, "noise")
+    inputs = torch.randint(256, (examples, *shape), dtype=torch.uint8, generator=random)
+    part = Part(inputs, torch.randint(classes, (examples,), generator=random))
+    return Dataset(tuple(map(str, range(classes))), (0.5,) * shape[0], (0.29,) * shape[0], part, part)
+
+
+def _contenders(
+    call: Mapping[str, Any], model: nn.Module, objective: Objective, penalty: Penalty, batches: Sequence[Batch]
+) -> Iterator[Contender]:
+    """Every solver that was asked for and that the matrix admits."""
+    for wanted in call["solvers"]:
+        if wanted not in ALL:
+            raise ConfigError(f"there is no solver '{wanted}'", f"solvers={call['solvers']}", nearest(wanted, ALL))
+
+    def way(solver: Solver) -> Callable[[Batch], Any]:
+        random = seeds.generator(batches[0].inputs.device, call["seed"], "direction")
+        return lambda batch: penalty(model, objective, batch, solver, random)
+
+    kind = {Jacobian: "jacobian", Hessian: "hessian"}.get(type(penalty))
+    random = seeds.generator(batches[0].inputs.device, call["seed"], "paper")
+    for name in call["solvers"]:
+        if name == "paper" and kind:
+            for n in call["iterations"]:
+                yield Contender(
+                    name, n, partial(lambda batch, n: paper(kind, model, objective, batch, n, random), n=n)
+                )
+        elif name in ITERATIVE:
+            for n in call["iterations"]:
+                yield Contender(name, n, way(ITERATIVE[name](n)))
+        elif name in ONCE:
+            solver = ONCE[name]()
+            try:
+                way(solver)(batches[0])
+            except ValueError as error:
+                print(f"left out: {error}", file=sys.stderr)
+                continue
+            yield Contender(name, None, way(solver))
+        elif name == "tracked":
+            memory = Tracked().over(sum(map(len, batches)))
+            yield Contender(name, None, way(memory), memory)

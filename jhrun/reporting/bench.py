@@ -1,0 +1,86 @@
+"""The results of ``jhrun bench``: a table, and cost against truth with the frontier."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jhrun.folder import write_aside
+from jhrun.reporting import tables
+from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, as_bytes, plain
+
+COLOURS = (BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", "#000000", "#999999", "#F0E442")
+MARKERS = "os^Dvp*XP"
+HEADER: tables.Row = ("solver", "n", "products", "cost", "truth", "10 % quantile", "peak", "frontier")
+NOTE = (
+    "Cost: time of a training step over that of a plain one, medians of {rounds} rounds in turns. Truth: "
+    "‖vᵀA‖/(‖v‖·σ_max), the mean over {examples} examples, and its 10 % quantile. Peak: what a step's tensors "
+    "take at most, over a plain step's. A star: no other is both cheaper and truer. `tracked` is asked after a "
+    "dozen visits to a network that stands still; in training it lags behind."
+)
+
+
+def write_bench(folder: Path, record: dict[str, Any]) -> str:
+    """Write ``bench.md`` and ``bench.svg``.
+
+    Args:
+        folder: where to.
+        record: of ``bench.json``.
+
+    Returns:
+        The table, in letters.
+    """
+    table = [HEADER, *rows(record["scores"])]
+    note = NOTE.format(**record)
+    what = f"{record['matrix']} of {record['model']}, {record['batch_size']} examples of {record['shape']}"
+    parts = (f"# {what}", f"{record['device']}, {record['date']}", tables.markdown(table), note, "![](bench.svg)")
+    write_aside(folder / "bench.md", "\n\n".join(parts) + "\n")
+    write_aside(folder / "bench.svg", as_bytes(figure(record["scores"], what), "svg"))
+    return f"{what}\n\n{tables.plain(table)}\n\n{note}"
+
+
+def rows(scores: list[dict[str, Any]]) -> list[tables.Row]:
+    """One for each contender."""
+    base = scores[0]["peak"]
+    return [
+        (
+            score["name"],
+            "" if score["iterations"] is None else str(score["iterations"]),
+            str(score["products"]),
+            f"{score['cost']:.2f}",
+            *("" if score[key] is None else f"{score[key]:.3f}" for key in ("truth", "truth_p10")),
+            f"{score['peak'] / base:.2f}",
+            "★" if score["frontier"] else "",
+        )
+        for score in scores
+    ]
+
+
+def figure(scores: list[dict[str, Any]], title: str) -> Figure:
+    """Cost against truth; a line joins a solver's n, a stepped one the frontier."""
+    drawn = Figure(figsize=(8, 5), layout="constrained")
+    axes: Axes = drawn.subplots()
+    measured = [score for score in scores if score["truth"] is not None]
+    for number, name in enumerate(dict.fromkeys(score["name"] for score in measured)):
+        own = [score for score in measured if score["name"] == name]
+        costs, truths = [s["cost"] for s in own], [s["truth"] for s in own]
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        axes.plot(costs, truths, marker=marker, color=colour, label=name, linewidth=1)
+        for score in own:
+            if score["iterations"] is not None:
+                place = (score["cost"], score["truth"])
+                axes.annotate(str(score["iterations"]), place, (4, -9), textcoords="offset points", fontsize=8)
+    best = sorted((s["cost"], s["truth"]) for s in measured if s["frontier"])
+    if best:
+        axes.step(
+            *zip(*best, strict=True), where="post", color="0.5", linestyle=":", linewidth=2, label="frontier"
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("cost of a training step, in plain ones")
+    axes.set_ylabel("truth, ‖vᵀA‖/σ_max")
+    axes.set_ylim(0, 1.03)
+    axes.set_title(title, fontsize=10)
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    plain(axes)
+    return drawn
