@@ -134,7 +134,7 @@ def _help(command: str) -> str:
         lines += [f"  {name:<{width}}  {text}" for name, text in found.items()]
     lines += ["", "keys, with their defaults (a group's own are shown by --cfg job):", *_keys(command), "", FLAGS]
     lines.append("Exit codes: 0 done, 1 a bug of ours, 2 configuration, 3 data, 4 run directory or checkpoint,")
-    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 8 a verdict of fail (strict=true), 130 interrupted.")
+    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 8 a verdict of fail, 130 interrupted.")
     return "\n".join(lines) + "\n"
 
 
