@@ -10,7 +10,7 @@ from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError
 
 COMMANDS = {
     "train": "train a network under a penalty, attack it, write a report",
-    "eval": "attack a run's network again, with other attacks if you like",
+    "eval": "attack a run's network again, and judge whether the figures can be believed",
     "report": "write a run's report anew, or set several runs beside each other",
     "bench": "measure cost, truth and memory of every solver on this machine",
 }
@@ -25,7 +25,7 @@ commands:
 jhrun COMMAND --help lists what a command can be told. To begin with:
   jhrun train                                 the digits, under a Jacobian penalty, in under a minute
   jhrun train regularizer=none                the same without it
-  jhrun eval run=RUN attack=pgd20 epsilon=0.2
+  jhrun eval run=RUN attack=standard
 """
 
 FLAGS = """flags:
@@ -131,7 +131,7 @@ def _help(command: str) -> str:
         lines += [f"  {name:<{width}}  {text}" for name, text in found.items()]
     lines += ["", "keys, with their defaults (a group's own are shown by --cfg job):", *_keys(command), "", FLAGS]
     lines.append("Exit codes: 0 done, 1 a bug of ours, 2 configuration, 3 data, 4 run directory or checkpoint,")
-    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 130 interrupted.")
+    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 8 a verdict of fail, 130 interrupted.")
     return "\n".join(lines) + "\n"
 
 

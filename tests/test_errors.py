@@ -11,6 +11,7 @@ from jhrun.errors import (
     ResourceError,
     RunError,
     UnsafeError,
+    VerdictError,
 )
 
 CODES = {
@@ -21,6 +22,7 @@ CODES = {
     NumericalError: 5,
     ResourceError: 6,
     UnsafeError: 7,
+    VerdictError: 8,
 }
 
 
