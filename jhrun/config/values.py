@@ -127,6 +127,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "epsilon_l2": optional(radius),
     "cascade": one_of(True, False),
     "subset": optional(whole(1)),
+    **dict.fromkeys(("rounds", "batches", "batch_size", "classes"), whole(1)),
     "strict": one_of(True, False),
     "seed": optional(whole(0)),
     "device": device_name,
