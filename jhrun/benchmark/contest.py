@@ -176,11 +176,12 @@ def spectral_norms(model: nn.Module, objective: Objective, penalty: Penalty, bat
 
 
 def operator(model: nn.Module, objective: Objective, penalty: Penalty, batch: Batch) -> Operator:
-    """A penalty's matrices for a batch."""
-    inputs = batch.inputs.detach().requires_grad_()
-    outputs = model(inputs)
-    losses = objective(outputs, batch.targets)
-    return penalty.operator(Forward(inputs, outputs, losses, batch.targets, objective))
+    """A penalty's matrices for a batch, also where gradients are switched off around it."""
+    with torch.enable_grad():
+        inputs = batch.inputs.detach().requires_grad_()
+        outputs = model(inputs)
+        losses = objective(outputs, batch.targets)
+        return penalty.operator(Forward(inputs, outputs, losses, batch.targets, objective))
 
 
 def truth(
