@@ -19,7 +19,7 @@ HATCHES = dict(zip(OUTCOMES, (None, "////", "...."), strict=True))
 BINS = 30
 DECADES = 8
 """At most, on a logarithmic axis."""
-HEADER: Row = ("", "n", "σ_max(J)", "|λ| of H", "margin", "radius (not a certificate)")
+HEADER: Row = ("", "n", "σ_max(J)", "|λ| of H", "margin", "uncertified radius")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -136,7 +136,7 @@ def _edges(axes: Axes, values: NDArray[Any], *, logarithmic: bool) -> NDArray[An
         first = max(first, last - DECADES)
         axes.set_xscale("symlog", linthresh=10.0**first)
         low = min(low, 0.0)
-        stride = max(1, math.ceil((last - first) / (2 if low < 0 else 4)))
+        stride = max(1, math.ceil((last - first) / (1 if low < 0 else 4)))
         decades = [10.0**e for e in range(last, first, -stride)] or [10.0**last]
         ticks = [0, *decades, *(-d for d in decades)]
         axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
