@@ -1,6 +1,6 @@
 """Taylor mode: derivatives of a network along given directions, by one forward pass over a series."""
 
-from jhrun.autodiff.taylor import arithmetic, linear, normalise, pointwise
+from jhrun.autodiff.taylor import arithmetic, group_norm, linear, normalise, pointwise
 from jhrun.autodiff.taylor.forms import (
     Form,
     Forms,
@@ -29,6 +29,7 @@ __all__ = [
     "autograd_forms",
     "expand",
     "forms",
+    "group_norm",
     "jvp_form",
     "linear",
     "mixed_form",

@@ -20,24 +20,22 @@ def constant(x: Series, c: Any) -> Tensor:
     Returns:
         A tensor.
     """
-    c = c if isinstance(c, Tensor) else torch.tensor(c, dtype=x.dtype, device=x.device)
-    fits = c.ndim < x.ndim or (c.ndim == x.ndim and c.shape[0] in {1, x.batch})
-    require(fits and not c.is_complex(), "broadcasting over the batch axis")
-    return c
+    tensor: Tensor = c if isinstance(c, Tensor) else torch.full((), c, dtype=x.dtype, device=x.device)
+    fits = tensor.ndim < x.ndim or (tensor.ndim == x.ndim and len(tensor) in {1, x.batch})
+    require(fits and not tensor.is_complex(), "broadcasting over the batch axis")
+    return tensor
 
 
 def shift(x: Series, c: Tensor) -> Series:
-    """x + c: the derivatives stay as they are."""
+    """Sum x + c: the derivatives stay as they are."""
     c = c.reshape(*[1] * (x.ndim - c.ndim), *c.shape)
     padded = torch.cat([c[None], c.new_zeros(x.layout.size - 1, *c.shape)])
-    return x.like((x.stack.unflatten(0, (x.layout.size, x.batch)) + padded).flatten(0, 1))
+    return x.like((x.blocks + padded).flatten(0, 1))
 
 
 def scale(x: Series, c: Tensor) -> Series:
     """c·x, part by part."""
-    if c.ndim < x.ndim or c.shape[0] == 1:
-        return x.like(x.stack * c)
-    return x.like((x.stack.unflatten(0, (x.layout.size, x.batch)) * c).flatten(0, 1))
+    return x.like((x.blocks * c).flatten(0, 1))
 
 
 def product(x: Series, y: Series) -> Series:
@@ -46,8 +44,9 @@ def product(x: Series, y: Series) -> Series:
     a, b = x.parts, y.parts
     parts = [a[0] * b[0], *(a[i] * b[0] + a[0] * b[i] for i in range(1, 1 + x.layout.directions))]
     parts += [
-        a[n] * b[0] + a[i] * b[j] + a[j] * b[i] + a[0] * b[n] if i != j else
-        a[n] * b[0] + 2 * a[i] * b[i] + a[0] * b[n]
+        a[n] * b[0] + a[i] * b[j] + a[j] * b[i] + a[0] * b[n]
+        if i != j
+        else a[n] * b[0] + 2 * a[i] * b[i] + a[0] * b[n]
         for n, i, j in x.layout.second()
     ]
     return x.join(parts)
@@ -55,7 +54,7 @@ def product(x: Series, y: Series) -> Series:
 
 @rule("add", "__add__", "__radd__")
 def add(func: Callable[..., Any], x: Any, y: Any) -> Series:
-    """x + y."""
+    """Sum x + y."""
     if not isinstance(x, Series):
         return add(func, y, x)
     if isinstance(y, Series):
@@ -66,19 +65,19 @@ def add(func: Callable[..., Any], x: Any, y: Any) -> Series:
 
 @rule("sub", "__sub__", "subtract")
 def subtract(func: Callable[..., Any], x: Any, y: Any) -> Series:
-    """x − y."""
+    """Difference x − y."""
     return add(func, x, -y)
 
 
 @rule("__rsub__", "rsub")
 def subtract_from(func: Callable[..., Any], x: Any, y: Any) -> Series:
-    """y − x."""
+    """Difference y − x."""
     return add(func, y, -x)
 
 
 @rule("mul", "__mul__", "__rmul__", "multiply")
 def multiply(func: Callable[..., Any], x: Any, y: Any) -> Series:
-    """x y."""
+    """Product xy."""
     if not isinstance(x, Series):
         return multiply(func, y, x)
     return product(x, y) if isinstance(y, Series) else scale(x, constant(x, y))
@@ -86,18 +85,16 @@ def multiply(func: Callable[..., Any], x: Any, y: Any) -> Series:
 
 @rule("div", "__truediv__", "true_divide", "divide")
 def divide(func: Callable[..., Any], x: Any, y: Any) -> Series:
-    """x / y."""
+    """Quotient x/y."""
     if isinstance(y, Series):
         return multiply(func, power(y, -1), x)
-    c = constant(x, y)
-    if c.ndim < x.ndim or c.shape[0] == 1:
-        return x.like(x.stack / c)
-    return x.like((x.stack.unflatten(0, (x.layout.size, x.batch)) / c).flatten(0, 1))
+    quotient: Series = x.like((x.blocks / constant(x, y)).flatten(0, 1))
+    return quotient
 
 
 @rule("__rtruediv__")
 def divide_by(func: Callable[..., Any], x: Any, y: Any) -> Series:
-    """y / x."""
+    """Quotient y/x."""
     return divide(func, y, x)
 
 

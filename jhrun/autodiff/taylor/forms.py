@@ -60,7 +60,7 @@ Form = JacobianForm | HessianForm
 
 
 def expand(inputs: Tensor, directions: Sequence[Tensor], pairs: Sequence[tuple[int, int]] = ()) -> Series:
-    """x + Σ tᵢ dᵢ, to be given to a network in place of x.
+    """Line or plane x + Σ tᵢ dᵢ, to be given to a network in place of x.
 
     Args:
         inputs: x, (B, …).
@@ -76,7 +76,11 @@ def expand(inputs: Tensor, directions: Sequence[Tensor], pairs: Sequence[tuple[i
 
 
 def forms(
-    model: nn.Module, inputs: Tensor, wanted: Sequence[Form], objective: Loss | None = None, targets: Tensor | None = None
+    model: nn.Module,
+    inputs: Tensor,
+    wanted: Sequence[Form],
+    objective: Loss | None = None,
+    targets: Tensor | None = None,
 ) -> Forms:
     """Several forms, outputs and losses by a single pass in Taylor mode.
 
@@ -101,7 +105,11 @@ def forms(
 
 
 def taylor_forms(
-    model: nn.Module, inputs: Tensor, wanted: Sequence[Form], objective: Loss | None = None, targets: Tensor | None = None
+    model: nn.Module,
+    inputs: Tensor,
+    wanted: Sequence[Form],
+    objective: Loss | None = None,
+    targets: Tensor | None = None,
 ) -> Forms:
     """``forms`` without the fallback.
 
@@ -126,28 +134,29 @@ def taylor_forms(
             directions.append(vector)
         return known[0] if known else len(directions) - 1
 
-    places = [
-        (place(f.v),) if isinstance(f, JacobianForm) else (place(f.w), place(f.v)) for f in wanted
-    ]
-    pairs = list(dict.fromkeys(p for p in places if len(p) == 2))
-    outputs = model(expand(inputs.detach(), directions, pairs))
-    _require_series(outputs, "the network")
+    places = [(place(f.v if isinstance(f, JacobianForm) else f.w), place(f.v)) for f in wanted]
+    pairs = list(dict.fromkeys(p for f, p in zip(wanted, places, strict=True) if isinstance(f, HessianForm)))
+    outputs = _series(model(expand(inputs.detach(), directions, pairs)), "the network")
     losses = None
     if objective is not None:
-        losses = objective(outputs, targets)  # type: ignore[arg-type]
-        _require_series(losses, "the objective")
+        losses = _series(objective(outputs, targets), "the objective")  # type: ignore[arg-type]
     values = []
     for form, at in zip(wanted, places, strict=True):
         if isinstance(form, JacobianForm):
-            values.append((form.u.reshape(outputs.shape) * outputs.parts[1 + at[0]]).flatten(1).sum(1))
-        else:
-            scalars = outputs if form.of_outputs else losses
-            values.append(scalars.parts[1 + len(directions) + pairs.index(at)].flatten())
+            values.append((form.u.reshape(outputs.shape) * outputs.parts[1 + at[1]]).flatten(1).sum(1))
+            continue
+        scalars = outputs if form.of_outputs else losses
+        assert scalars is not None
+        values.append(scalars.parts[1 + len(directions) + pairs.index(at)].flatten())
     return Forms(outputs.value, None if losses is None else losses.value, tuple(values))
 
 
 def autograd_forms(
-    model: nn.Module, inputs: Tensor, wanted: Sequence[Form], objective: Loss | None = None, targets: Tensor | None = None
+    model: nn.Module,
+    inputs: Tensor,
+    wanted: Sequence[Form],
+    objective: Loss | None = None,
+    targets: Tensor | None = None,
 ) -> Forms:
     """The slow twin of ``taylor_forms``: nested reverse mode.
 
@@ -212,9 +221,7 @@ def quadratic_form(model: nn.Module, objective: Loss, inputs: Tensor, targets: T
     return forms(model, inputs, [HessianForm(v, v)], objective, targets)
 
 
-def mixed_form(
-    model: nn.Module, objective: Loss, inputs: Tensor, targets: Tensor, w: Tensor, v: Tensor
-) -> Forms:
+def mixed_form(model: nn.Module, objective: Loss, inputs: Tensor, targets: Tensor, w: Tensor, v: Tensor) -> Forms:
     """wᵀHv, the coefficient of st along sw + tv; with w = Hv held constant, ∇‖Hv‖² = 2∇(wᵀHv).
 
     Args:
@@ -231,9 +238,10 @@ def mixed_form(
     return forms(model, inputs, [HessianForm(w, v)], objective, targets)
 
 
-def _require_series(made: object, what: str) -> None:
+def _series(made: object, what: str) -> Series:
     if not isinstance(made, Series):
-        raise Unsupported(f"{what}, which returned no series of its input's,")
+        raise Unsupported(f"{what}, which returned no series")
+    return made
 
 
 _named: set[str] = set()

@@ -46,7 +46,7 @@ for _axes in (1, 2, 3):
 
 @rule("matmul", "__matmul__")
 def matmul(func: Function, input: Any, other: Any) -> Series:  # noqa: ARG001
-    """X W with a constant W on the right."""
+    """Product x W with a constant W on the right."""
     require(isinstance(input, Series) and input.ndim > 1, "matmul with such arguments")
     require(isinstance(other, Tensor) and other.ndim <= 2, "matmul with such arguments")
     return through(torch.matmul, input, other)

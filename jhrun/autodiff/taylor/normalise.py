@@ -9,13 +9,13 @@ from torch import Tensor
 
 from jhrun.autodiff.taylor.arithmetic import product, scale, shift
 from jhrun.autodiff.taylor.linear import through
-from jhrun.autodiff.taylor.pointwise import pointwise, power
+from jhrun.autodiff.taylor.pointwise import power
 from jhrun.autodiff.taylor.series import Series, axis, require, rule
 
 Function = Callable[..., Any]
 
 
-def standardise(x: Series, dims: Sequence[int], eps: float) -> Series:
+def standardise(x: Series, dims: tuple[int, ...], eps: float) -> Series:
     """(x − mean)/√(variance + eps) over some axes of every example, the variance being the biased one."""
     centred = x.like(x.stack - x.stack.mean(dims, keepdim=True))
     c = centred.parts
@@ -32,22 +32,6 @@ def affine(x: Series, weight: Tensor | None, bias: Tensor | None) -> Series:
     """Weight·x + bias, where they are."""
     y = x if weight is None else scale(x, weight)
     return y if bias is None else shift(y, bias)
-
-
-@rule("group_norm")
-def group_norm(
-    func: Function,  # noqa: ARG001
-    input: Series,
-    num_groups: int,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Series:
-    """Standardised over each group of channels, then scaled and shifted by channel."""
-    grouped = input.like(input.stack.reshape(len(input.stack), num_groups, -1))
-    y = input.like(standardise(grouped, (2,), eps).stack.view(input.stack.shape))
-    per_channel = [None if p is None else p.view(-1, *[1] * (input.ndim - 2)) for p in (weight, bias)]
-    return affine(y, *per_channel)
 
 
 @rule("layer_norm")
@@ -113,10 +97,7 @@ for _axes in (1, 2, 3):
 
 
 def _log_normaliser(x: Series, dim: int) -> Series:
-    """Log Σ exp x, the axis kept, with p = softmax x.
-
-    First derivatives are means mᵢ = Σ p xᵢ, second ones Σ p xᵢⱼ + Σ p (xᵢ − mᵢ)(xⱼ − mⱼ).
-    """
+    """Log Σ exp x, the axis kept: with p = softmax x, mᵢ = Σ p xᵢ and Σ p xᵢⱼ + Σ p (xᵢ − mᵢ)(xⱼ − mⱼ)."""
     parts = x.parts
     p = torch.softmax(parts[0], dim)
     made = [torch.logsumexp(parts[0], dim, keepdim=True)]
@@ -143,7 +124,7 @@ def log_softmax(
     _stacklevel: int = 3,
     dtype: None = None,
 ) -> Series:
-    """X − log Σ exp x along an axis."""
+    """Difference x − log Σ exp x along an axis."""
     require(dtype is None, "log_softmax to another dtype")
     dim = axis(input, dim)
     # the value is torch's own, to the last bit
@@ -153,14 +134,14 @@ def log_softmax(
 
 @rule("softmax")
 def softmax(func: Function, input: Series, dim: int, _stacklevel: int = 3, dtype: None = None) -> Series:
-    """Exp x / Σ exp x along an axis."""
+    """Quotient exp x / Σ exp x along an axis."""
     y = log_softmax(func, input, dim, dtype=dtype)
-    return pointwise(y, lambda x, order: [x.exp()] * (order + 1))
+    return torch.exp(y)  # type: ignore[return-value, arg-type]
 
 
 @rule("cross_entropy", "cross_entropy_loss")
 def cross_entropy(
-    func: Function,  # noqa: ARG001
+    func: Function,
     input: Any,
     target: Tensor,
     weight: Tensor | None = None,
@@ -177,9 +158,8 @@ def cross_entropy(
     require(isinstance(target, Tensor) and not target.is_floating_point(), "cross_entropy with such targets")
     logarithms = log_softmax(func, input, 1)
     target = target.repeat(input.layout.size)
-    return input.like(
-        F.nll_loss(logarithms.stack, target, weight, ignore_index=ignore_index, reduction="none")
-    )
+    losses = F.nll_loss(logarithms.stack, target, weight, ignore_index=ignore_index, reduction="none")
+    return logarithms.like(losses)
 
 
 @rule("mse_loss")
@@ -195,4 +175,5 @@ def mse_loss(
     """(x − y)², entry by entry."""
     plain = size_average is None and reduce is None and reduction == "none" and weight is None
     require(plain, "mse_loss with a reduction")
-    return power(input - target, 2)  # type: ignore[no-any-return]
+    difference: Series = input - target
+    return power(difference, 2)

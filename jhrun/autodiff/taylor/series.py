@@ -73,6 +73,11 @@ class Series:
         return self.stack.chunk(self.layout.size)
 
     @property
+    def blocks(self) -> Tensor:
+        """The K derivatives on an axis of their own, (K, B, …), as a view."""
+        return self.stack.view(self.layout.size, -1, *self.stack.shape[1:])
+
+    @property
     def value(self) -> Tensor:
         """f(x), (B, …)."""
         return self.stack[: self.batch]
@@ -136,7 +141,7 @@ class Series:
     def __torch_function__(
         cls,
         func: Callable[..., Any],
-        types: tuple[type, ...],  # noqa: ARG003 - torch's signature
+        types: tuple[type, ...],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:

@@ -24,12 +24,22 @@ def trained(epsilon, epochs, seed=0):
         torch.manual_seed(seed)
         spec = data.spec
         model = CNN(
-            shape=spec.shape, outputs=10, mean=spec.mean, std=spec.std, widths=(12, 24), hidden=48, activation="relu"
+            shape=spec.shape,
+            outputs=10,
+            mean=spec.mean,
+            std=spec.std,
+            widths=(12, 24),
+            hidden=48,
+            activation="relu",
         )
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     for epoch in range(epochs):
         for step, batch in enumerate(data.epoch(epoch, 128, seed=seed)):
-            x = train(model, batch.inputs, batch.targets, seed=1000 * epoch + step).last if epsilon else batch.inputs
+            x = (
+                train(model, batch.inputs, batch.targets, seed=1000 * epoch + step).last
+                if epsilon
+                else batch.inputs
+            )
             optimizer.zero_grad()
             F.cross_entropy(model(x), batch.targets).backward()
             optimizer.step()
