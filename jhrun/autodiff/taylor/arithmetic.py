@@ -92,7 +92,7 @@ def divide(func: Callable[..., Any], x: Any, y: Any) -> Series:
     return quotient
 
 
-@rule("__rtruediv__")
+@rule("__rdiv__")  # the name that torch gives its __rtruediv__
 def divide_by(func: Callable[..., Any], x: Any, y: Any) -> Series:
     """Quotient y/x."""
     return divide(func, y, x)
@@ -128,6 +128,23 @@ def _operator(name: str, function: Callable[..., Any]) -> None:
     setattr(Series, name, apply)
 
 
-for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__",
-              "__neg__", "__pow__", "__matmul__", "__getitem__"):  # fmt: skip
-    _operator(_name, getattr(Tensor, _name))
+# Those without a rule too: they are refused by name, where Python would know no such operator or, for += and ==,
+# go on with another meaning.
+_OPERATORS = [f"{side}{name}" for name in ("add", "sub", "mul", "truediv", "pow") for side in ("", "r", "i")]
+_OPERATORS += [
+    "matmul",
+    "rmatmul",
+    "neg",
+    "abs",
+    "getitem",
+    "setitem",
+    "bool",
+    "float",
+    "int",
+    "index",
+    "lt",
+    "le",
+]
+_OPERATORS += ["gt", "ge", "eq", "ne", "mod", "floordiv"]
+for _name in _OPERATORS:
+    _operator(f"__{_name}__", getattr(Tensor, f"__{_name}__"))

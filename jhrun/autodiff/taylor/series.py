@@ -110,6 +110,8 @@ class Series:
         """Of every part."""
         return self.stack.device
 
+    __hash__ = object.__hash__
+
     def dim(self) -> int:
         """The number of axes."""
         return self.ndim
