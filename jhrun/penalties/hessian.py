@@ -31,7 +31,7 @@ class Hessian(Penalty):
 
     def operator(self, forward: Forward) -> HessianOperator:
         """H of the losses or outputs."""
-        return HessianOperator(self.scalars(forward), forward.inputs)
+        return HessianOperator(self.scalars(forward), forward.inputs, self.of)
 
     def scalars(self, forward: Forward) -> Tensor:
         """What is differentiated twice.

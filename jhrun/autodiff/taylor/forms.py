@@ -23,11 +23,13 @@ class Forms(NamedTuple):
         outputs: f(x), (B, C), with their graph.
         losses: (B,), with their graph; None where no loss was given.
         values: of each form, (B,), differentiable in the parameters, and in u, v and w where these require it.
+        passes: forward and reverse passes over the network; one over a series counts as one for each part.
     """
 
     outputs: Tensor
     losses: Tensor | None
     values: tuple[Tensor, ...]
+    passes: int
 
 
 class JacobianForm(NamedTuple):
@@ -148,7 +150,7 @@ def taylor_forms(
         scalars = outputs if form.of_outputs else losses
         assert scalars is not None
         values.append(scalars.parts[1 + len(directions) + pairs.index(at)].flatten())
-    return Forms(outputs.value, None if losses is None else losses.value, tuple(values))
+    return Forms(outputs.value, None if losses is None else losses.value, tuple(values), outputs.layout.size)
 
 
 def autograd_forms(
@@ -173,16 +175,18 @@ def autograd_forms(
     x = inputs.detach().requires_grad_()
     outputs = model(x)
     losses = None if objective is None else objective(outputs, targets)  # type: ignore[arg-type]
-    values = []
+    values, passes = [], 1
     for form in wanted:
+        operator: JacobianOperator | HessianOperator
         if isinstance(form, JacobianForm):
-            row = JacobianOperator(outputs, x).rmv(form.u)
+            operator, left = JacobianOperator(outputs, x), form.u
         else:
             scalars = outputs.flatten() if form.of_outputs else losses
             assert scalars is not None
-            row = HessianOperator(scalars, x).rmv(form.w)
-        values.append((row * form.v.flatten(1)).sum(1))
-    return Forms(outputs, losses, tuple(values))
+            operator, left = HessianOperator(scalars, x), form.w
+        values.append((operator.rmv(left) * form.v.flatten(1)).sum(1))
+        passes += operator.passes
+    return Forms(outputs, losses, tuple(values), passes)
 
 
 def jvp_form(model: nn.Module, inputs: Tensor, u: Tensor, v: Tensor) -> Forms:
