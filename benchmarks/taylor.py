@@ -54,10 +54,10 @@ def steps(model: nn.Module, batch: Batch) -> dict[str, Step]:
         cases[f"{name}, nested"] = partial(form, autograd_forms, wanted)
         cases[f"{name}, Taylor"] = partial(form, taylor_forms, wanted)
     solvers: dict[str, tuple[Penalty, Solver]] = {
-        "Jacobian, hutchinson": (Jacobian(), Hutchinson()),
+        "Jacobian, hutchinson": (Jacobian(), Hutchinson(measured=False)),
         "Jacobian, lanczos 2": (Jacobian(), Lanczos(2)),
         "Jacobian, exact": (Jacobian(), Exact()),
-        "Hessian, hutchinson": (Hessian(), Hutchinson()),
+        "Hessian, hutchinson": (Hessian(), Hutchinson(measured=False)),
         "Hessian, lanczos 2": (Hessian(), Lanczos(2)),
         "Hessian, lanczos 8": (Hessian(), Lanczos(8)),
     }

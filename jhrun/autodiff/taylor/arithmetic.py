@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jhrun.autodiff.taylor.pointwise import power
-from jhrun.autodiff.taylor.series import Series, axis, require, rule
+from jhrun.autodiff.taylor.series import Series, axis, follow, require, rule
 
 
 def constant(x: Series, c: Any) -> Tensor:
@@ -92,7 +92,7 @@ def divide(func: Callable[..., Any], x: Any, y: Any) -> Series:
     return quotient
 
 
-@rule("__rdiv__")  # the name that torch gives its __rtruediv__
+@rule("__rtruediv__")
 def divide_by(func: Callable[..., Any], x: Any, y: Any) -> Series:
     """Quotient y/x."""
     return divide(func, y, x)
@@ -123,7 +123,7 @@ def _operator(name: str, function: Callable[..., Any]) -> None:
     """Python's operators are looked up on the class."""
 
     def apply(self: Series, *others: Any) -> Any:
-        return self.__torch_function__(function, (), (self, *others))
+        return follow(name, function, (self, *others), {})
 
     setattr(Series, name, apply)
 

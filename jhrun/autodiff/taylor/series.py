@@ -137,7 +137,7 @@ class Series:
         function = getattr(torch.Tensor, name, None)
         if name.startswith("__") or not callable(function):
             raise AttributeError(name) if name.startswith("__") else Unsupported(f"Tensor.{name}")
-        return lambda *args, **kwargs: self.__torch_function__(function, (), (self, *args), kwargs)
+        return lambda *args, **kwargs: follow(name, function, (self, *args), kwargs)
 
     @classmethod
     def __torch_function__(
@@ -157,24 +157,37 @@ class Series:
 
         Returns:
             What the rule makes.
-
-        Raises:
-            Unsupported: there is no rule for ``func`` with these arguments.
         """
-        name = getattr(func, "__name__", str(func))
-        rule, accepted = RULES.get(name, (None, None))
-        kwargs = kwargs or {}
-        try:
-            if rule is None or accepted is None:
-                raise Unsupported(name)
-            accepted.bind(func, *args, **kwargs)
-        except TypeError:
-            raise Unsupported(f"{name} with such arguments") from None
-        for series in (a for a in args if isinstance(a, Series)):
-            # inside no_grad, or a custom autograd function, the parameters' gradient would silently lack a part
-            if series.grad_mode != torch.is_grad_enabled():
-                raise Unsupported(f"{name} under another grad mode")
-        return rule(func, *args, **kwargs)
+        return follow(getattr(func, "__name__", str(func)), func, args, kwargs or {})
+
+
+def follow(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Series":
+    """Apply the rule for a function.
+
+    Args:
+        name: of the rule.
+        func: the function itself.
+        args: of ``func``.
+        kwargs: of ``func``.
+
+    Returns:
+        What the rule makes.
+
+    Raises:
+        Unsupported: there is no rule for ``func`` with these arguments.
+    """
+    rule, accepted = RULES.get(name, (None, None))
+    if rule is None or accepted is None:
+        raise Unsupported(name)
+    try:
+        accepted.bind(func, *args, **kwargs)
+    except TypeError:
+        raise Unsupported(f"{name} with such arguments") from None
+    for series in (a for a in args if isinstance(a, Series)):
+        # inside no_grad, or a custom autograd function, the parameters' gradient would silently lack a part
+        if series.grad_mode != torch.is_grad_enabled():
+            raise Unsupported(f"{name} under another grad mode")
+    return rule(func, *args, **kwargs)
 
 
 Rule = Callable[..., Series]
