@@ -355,6 +355,12 @@ def test_hessian_of_a_single_output():
     assert_near(actual, expected)
 
 
+@pytest.mark.parametrize("function", [taylor_forms, autograd_forms])
+def test_the_hessian_of_a_loss_needs_an_objective(function):
+    with pytest.raises(ValueError, match="objective is missing"):
+        function(network_of("mlp"), X, [HessianForm(W, V)])
+
+
 def test_several_forms_share_directions():
     """As (J − Jᵀ) and H − D(H1) need them; the order of the pairs is that of the forms."""
     model, loss = network_of("mlp"), CrossEntropy()

@@ -148,8 +148,7 @@ def taylor_forms(
             values.append((form.u.reshape(outputs.shape) * outputs.parts[1 + at[1]]).flatten(1).sum(1))
             continue
         scalars = outputs if form.of_outputs else losses
-        assert scalars is not None
-        values.append(scalars.parts[1 + len(directions) + pairs.index(at)].flatten())
+        values.append(_given(scalars).parts[1 + len(directions) + pairs.index(at)].flatten())
     return Forms(outputs.value, None if losses is None else losses.value, tuple(values), outputs.layout.size)
 
 
@@ -182,8 +181,7 @@ def autograd_forms(
             operator, left = JacobianOperator(outputs, x), form.u
         else:
             scalars = outputs.flatten() if form.of_outputs else losses
-            assert scalars is not None
-            operator, left = HessianOperator(scalars, x), form.w
+            operator, left = HessianOperator(_given(scalars), x), form.w
         values.append((operator.rmv(left) * form.v.flatten(1)).sum(1))
         passes += operator.passes
     return Forms(outputs, losses, tuple(values), passes)
@@ -246,6 +244,12 @@ def _series(made: object, what: str) -> Series:
     if not isinstance(made, Series):
         raise Unsupported(f"{what}, which returned no series")
     return made
+
+
+def _given(scalars: T | None) -> T:
+    if scalars is None:
+        raise ValueError("objective is missing: the Hessian of a loss needs it; or set of_outputs")
+    return scalars
 
 
 _named: set[str] = set()
