@@ -66,6 +66,10 @@ class JacobianOperator(Operator):
 class HessianOperator(Operator):
     """H_b = ∂²ℓ_b/∂x_b², D×D, of a scalar for each example: its loss, say.
 
+    Attributes:
+        gradient: ∂ℓ/∂x, as the inputs.
+        of: what ℓ is of a forward pass, for those who would make it anew: ``loss``, ``output``, or None.
+
     Symmetric for a smooth network; for piecewise linear ones, autograd gives the Gauss-Newton part, symmetric too.
 
     Example:
@@ -75,14 +79,15 @@ class HessianOperator(Operator):
                  [4., 2.]]])
     """
 
-    def __init__(self, scalars: Tensor, inputs: Tensor) -> None:
+    def __init__(self, scalars: Tensor, inputs: Tensor, of: str | None = None) -> None:
         """Build the gradient's graph, once.
 
         Args:
             scalars: ℓ, (B,), with their graph.
             inputs: x, (B, …), a leaf that requires a gradient.
+            of: what ℓ is: ``loss``, ``output``, or None.
         """
-        self.inputs = inputs
+        self.inputs, self.of = inputs, of
         self.passes = 1
         with torch.enable_grad():
             self.gradient = _vjp(scalars, inputs, torch.ones_like(scalars))

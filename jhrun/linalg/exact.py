@@ -72,7 +72,8 @@ class Exact:
             image = _product(unit, _product(unit.mT, v))
         value = (image * v).sum(1)
         power = scale if operator.symmetric else scale.square()
-        return Direction(v, power * value, power * norm(image - value[:, None] * v), min(m, n))
+        residual = power * norm(image - value[:, None] * v)
+        return Direction(v, power * value, residual, min(m, n), _product(a.mT, v))
 
 
 def _product(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -74,4 +74,4 @@ class Hutchinson:
             return Direction(v, None, None, 0)
         row = operator.rmv(v)
         value = (row * v).sum(1) if operator.symmetric else row.square().sum(1)
-        return Direction(v, value, None, 1)
+        return Direction(v, value, None, 1, row)

@@ -24,6 +24,7 @@ class Tridiagonal(NamedTuple):
         off_diagonal: of T, (B, k − 1); zero from the breakdown on.
         size: (B,), int64: how many rows of the basis are there.
         beta: (B,): the norm of the remainder after the last row.
+        remainder: βq, (B, d).
     """
 
     basis: Tensor
@@ -31,6 +32,7 @@ class Tridiagonal(NamedTuple):
     off_diagonal: Tensor
     size: Tensor
     beta: Tensor
+    remainder: Tensor
 
 
 def tridiagonalise(operator: Operator, start: Tensor, iterations: int) -> Tridiagonal:
@@ -54,6 +56,7 @@ def tridiagonalise(operator: Operator, start: Tensor, iterations: int) -> Tridia
     alive = torch.ones(batch, dtype=torch.bool, device=start.device)
     size = alive.long()
     beta, scale = start.new_zeros(batch), start.new_zeros(batch)
+    remainder = torch.zeros_like(start)
     tolerance = 100 * torch.finfo(start.dtype).eps
     q = start
     for i in range(iterations):
@@ -67,12 +70,13 @@ def tridiagonalise(operator: Operator, start: Tensor, iterations: int) -> Tridia
         scale = torch.maximum(scale, torch.maximum(a.abs(), b))
         diagonal[:, i] = a
         beta = torch.where(alive, b, beta)
+        remainder = torch.where(alive[:, None], omega, remainder)
         alive = alive & (b > tolerance * scale)
         if i + 1 < iterations:
             off_diagonal[:, i] = torch.where(alive, b, 0)
             q = torch.where(alive[:, None], omega / b[:, None], 0)
             size = size + alive
-    return Tridiagonal(basis, diagonal, off_diagonal[:, : iterations - 1], size, beta)
+    return Tridiagonal(basis, diagonal, off_diagonal[:, : iterations - 1], size, beta, remainder)
 
 
 def ritz_pair(t: Tridiagonal, which: Which) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,6 +116,21 @@ def ritz_pair(t: Tridiagonal, which: Which) -> tuple[Tensor, Tensor, Tensor]:
     vector = torch.einsum("bkd,bk->bd", t.basis, q.to(t.basis.dtype))
     vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
     return vector, value.to(t.diagonal.dtype), (last * t.beta.to(work)).to(t.diagonal.dtype)
+
+
+def ritz_image(t: Tridiagonal, vector: Tensor, value: Tensor) -> Tensor:
+    """M v of a Ritz vector v = Qy, at no product: M Q = Q T + β q eᵀ and T y = θ y make it θ v + β q (eᵀy).
+
+    Args:
+        t: from ``tridiagonalise``.
+        vector: v, (B, d).
+        value: θ, (B,).
+
+    Returns:
+        (B, d).
+    """
+    final = t.basis.gather(1, (t.size - 1)[:, None, None].expand(-1, 1, t.basis.shape[2]))[:, 0]
+    return value[:, None] * vector + (final * vector).sum(1, keepdim=True) * t.remainder
 
 
 class Lanczos:
@@ -165,4 +184,6 @@ class Lanczos:
         first = unit_start(iterated, start if self.start == "offered" else None, generator)
         t = tridiagonalise(iterated, first, iterations)
         vector, value, residual = ritz_pair(t, self.which)
-        return Direction(vector, value, residual, iterations * (1 if operator.symmetric else 2))
+        if not operator.symmetric:
+            return Direction(vector, value, residual, 2 * iterations)
+        return Direction(vector, value, residual, iterations, ritz_image(t, vector, value))

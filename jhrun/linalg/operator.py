@@ -1,9 +1,24 @@
 """A batch of linear maps that are known by their products alone, and their algebra."""
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Term(NamedTuple):
+    """One summand leftᵀ A right of a bilinear form.
+
+    Attributes:
+        operator: A.
+        left: (B, m).
+        right: (B, n).
+    """
+
+    operator: "Operator"
+    left: Tensor
+    right: Tensor
 
 
 class Operator(ABC):
@@ -17,7 +32,10 @@ class Operator(ABC):
         symmetric: whether every A_b equals its transpose; solvers then iterate on A itself.
         dtype: of the vectors.
         device: of the vectors.
+        frozen: whether A is a constant, of which nothing is ever differentiated.
     """
+
+    frozen = False
 
     def __init__(
         self,
@@ -76,6 +94,18 @@ class Operator(ABC):
         """The operators that this one is an expression of, each once."""
         return [self]
 
+    def terms(self, left: Tensor, right: Tensor) -> list[Term]:
+        """The bilinear form leftᵀ A right, as a sum over the operators that A is a linear expression of.
+
+        Args:
+            left: (B, m).
+            right: (B, n).
+
+        Returns:
+            The summands.
+        """
+        return [Term(self, left, right)]
+
     def __neg__(self) -> "Operator":
         """−A."""
         return _Combination([(-1.0, self)])
@@ -123,6 +153,7 @@ class DenseOperator(Operator):
         self.matrix = matrix if matrix.ndim == 3 else matrix[None]
         batch, m, n = self.matrix.shape
         super().__init__((batch, m, n), symmetric=symmetric, dtype=matrix.dtype, device=matrix.device)
+        self.frozen = not matrix.requires_grad
 
     def mv(self, v: Tensor) -> Tensor:
         """A v."""
@@ -148,6 +179,9 @@ class _Transpose(Operator):
     @property
     def T(self) -> Operator:  # noqa: N802
         return self.inner
+
+    def terms(self, left: Tensor, right: Tensor) -> list[Term]:
+        return self.inner.terms(right, left)
 
     def leaves(self) -> list[Operator]:
         return self.inner.leaves()
@@ -188,8 +222,14 @@ class _RowSums(Operator):
         return self.mv(u)
 
     def diagonal(self) -> Tensor:
+        return self.inner.mv(self.ones())
+
+    def ones(self) -> Tensor:
         batch, n, _ = self.shape
-        return self.inner.mv(torch.ones(batch, n, dtype=self.dtype, device=self.device))
+        return torch.ones(batch, n, dtype=self.dtype, device=self.device)
+
+    def terms(self, left: Tensor, right: Tensor) -> list[Term]:
+        return self.inner.terms(left * right, self.ones())
 
     def leaves(self) -> list[Operator]:
         return self.inner.leaves()
@@ -207,20 +247,24 @@ class _Combination(Operator):
                 )
         symmetric = all(term.symmetric for _, term in terms)
         super().__init__(first.shape, symmetric=symmetric, dtype=first.dtype, device=first.device)
-        self.terms = terms
+        self.summands = terms
 
     def mv(self, v: Tensor) -> Tensor:
         return sum(
-            (c * term.mv(v) for c, term in self.terms[1:]),
-            self.terms[0][0] * self.terms[0][1].mv(v),
+            (c * term.mv(v) for c, term in self.summands[1:]),
+            self.summands[0][0] * self.summands[0][1].mv(v),
         )
 
     def rmv(self, u: Tensor) -> Tensor:
         return sum(
-            (c * term.rmv(u) for c, term in self.terms[1:]),
-            self.terms[0][0] * self.terms[0][1].rmv(u),
+            (c * term.rmv(u) for c, term in self.summands[1:]),
+            self.summands[0][0] * self.summands[0][1].rmv(u),
         )
+
+    def terms(self, left: Tensor, right: Tensor) -> list[Term]:
+        # a factor of 1 leaves the vector the same object, which Taylor mode then carries once
+        return [t for c, term in self.summands for t in term.terms(left if c == 1 else c * left, right)]
 
     def leaves(self) -> list[Operator]:
         # a dictionary keeps the order and drops what comes twice
-        return list({id(leaf): leaf for _, term in self.terms for leaf in term.leaves()}.values())
+        return list({id(leaf): leaf for _, term in self.summands for leaf in term.leaves()}.values())

@@ -20,12 +20,14 @@ class Direction(NamedTuple):
         residual: (B,): ‖Mv − θv‖ for the matrix M that was iterated on (A if symmetric, else AAᵀ) and
             θ = value: some eigenvalue of M lies within this distance of θ. None where nothing was iterated.
         products: how many products with A or Aᵀ were spent.
+        row: vᵀA, (B, n), where the solver has it anyway.
     """
 
     vector: Tensor
     value: Tensor | None
     residual: Tensor | None
     products: int
+    row: Tensor | None = None
 
 
 class Solver(Protocol):
@@ -83,7 +85,8 @@ def assess(operator: Operator, v: Tensor) -> Direction:
         value, image = (row * v).sum(1), row
     else:
         value, image = norm(row).square(), operator.mv(row)
-    return Direction(v, value, norm(image - value[:, None] * v), 1 if operator.symmetric else 2)
+    residual = norm(image - value[:, None] * v)
+    return Direction(v, value, residual, 1 if operator.symmetric else 2, row)
 
 
 def norm(v: Tensor) -> Tensor:

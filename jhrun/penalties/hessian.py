@@ -32,7 +32,7 @@ class Hessian(Penalty):
 
     def operator(self, forward: Forward) -> HessianOperator:
         """H of the losses or outputs."""
-        return HessianOperator(self.scalars(forward), forward.inputs)
+        return HessianOperator(self.scalars(forward), forward.inputs, self.of)
 
     def start(self, operator: Operator) -> Tensor | None:
         """The input gradient, which is there already, and lies mostly in the top eigenvectors of a loss's H."""

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from jhrun.linalg import Direction, Operator, Solver, Tracked
 from jhrun.objectives import Objective
+from jhrun.penalties.bilinear import split
+from jhrun.penalties.bilinear import values as by_forms
 from jhrun.records import Batch
 
 
@@ -75,6 +77,8 @@ class Penalty(ABC):
         batch: Batch,
         solver: Solver,
         generator: torch.Generator | None = None,
+        *,
+        taylor: bool = False,
     ) -> PenaltyOutput:
         """One forward pass, the solver's products, and the differentiable ‖vᵀA‖².
 
@@ -84,6 +88,8 @@ class Penalty(ABC):
             batch: inputs and targets.
             solver: picks v.
             generator: of the solver's random start.
+            taylor: differentiate 2vᵀA w, w = Aᵀv being constant, in Taylor mode, and not ‖vᵀA‖² by nested reverse
+                mode: the same values and gradients up to rounding, and one ordinary backward pass.
 
         Returns:
             Outputs, losses and penalty values to be put together and differentiated.
@@ -91,8 +97,17 @@ class Penalty(ABC):
         inputs = batch.inputs.detach().requires_grad_()
         outputs = model(inputs)
         losses = objective(outputs, batch.targets)
-        operator = self.operator(Forward(inputs, outputs, losses, batch.targets, objective))
+        forward = Forward(inputs, outputs, losses, batch.targets, objective)
+        operator = self.operator(forward)
         direction = self._direction(operator, batch, solver, generator)
+        if taylor:
+            bilinear = split(operator, direction, inputs)
+            passes = 1 + sum(getattr(leaf, "passes", 0) for leaf in operator.leaves())
+            # the search's graph is freed before another is made
+            del forward, operator, outputs, losses
+            made, values = by_forms(bilinear, model, objective, batch.inputs, batch.targets)
+            assert made.losses is not None
+            return PenaltyOutput(made.outputs, made.losses, values, direction, passes + made.passes)
         values = operator.rmv(direction.vector).square().sum(1)
         passes = 1 + sum(getattr(leaf, "passes", 0) for leaf in operator.leaves())
         return PenaltyOutput(outputs, losses, values, direction, passes)

@@ -69,7 +69,10 @@ class Teacher(Target):
             inputs = forward.inputs.detach().requires_grad_()
             outputs = self.model(inputs)
             losses = forward.objective(outputs, forward.targets)
-        return penalty.operator(Forward(inputs, outputs, losses, forward.targets, forward.objective))
+        operator = penalty.operator(Forward(inputs, outputs, losses, forward.targets, forward.objective))
+        for leaf in operator.leaves():
+            leaf.frozen = True
+        return operator
 
 
 class JacobianTarget(Penalty):
