@@ -521,6 +521,8 @@ def test_a_network_that_ignores_its_input_falls_back():
         lambda x: x.transpose(0, 1),
         lambda x: x.unsqueeze(0),
         lambda x: x.sum(-4),
+        lambda x: F.log_softmax(x, dim=-4),
+        lambda x: torch.cat([x, x], -4),
         lambda x: x.unsqueeze(-5),
         lambda x: torch.cat([x, x]),
         lambda x: x.flatten(),
