@@ -73,7 +73,6 @@ def test_nothing_typed_shows_the_help_and_is_an_error(capsys):
         ("train --cfg", "flag '--cfg' needs a value"),
         ("train model.hidden=[3", "cannot be read"),
         ("eval", "give it on the command line: run=…"),
-        ("bench", "bench is not there yet"),
         ("report", "report takes folders of runs"),
     ],
 )
