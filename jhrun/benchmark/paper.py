@@ -53,7 +53,9 @@ def paper(
             (product,) = torch.autograd.grad((gradient * v).sum(), x, create_graph=True)
             return product
 
-        product = row
+        def product(v: Tensor) -> Tensor:
+            (image,) = torch.autograd.grad((gradient * v).sum(), x, retain_graph=True)
+            return image
     else:
         start = outputs
 
