@@ -28,6 +28,18 @@ jhrun COMMAND --help lists what a command can be told. To begin with:
   jhrun eval run=RUN attack=standard
 """
 
+READING = {
+    "bench": """how to read the table:
+  cost      time of a training step with the penalty over one without, medians of rounds in turns; 1 is free
+  truth     ‖vᵀA‖/σ_max, the share of the spectral norm that the direction found sees; 1 is all, with the 10 %
+            quantile over the examples beside it
+  peak      bytes of tensors that a step holds at most, over a plain step's
+  frontier  a star where no other solver is both cheaper and truer: choose among these
+  paper is the published algorithm as it is; tracked is asked on a network that stands still, which flatters it
+""",
+}
+"""What else a command's --help says."""
+
 FLAGS = """flags:
   -m, --multirun      every combination of comma-separated values, as in seed=0,1,2
   --cfg job           print the composed configuration and stop (--resolve: with references filled in)
@@ -129,7 +141,8 @@ def _help(command: str) -> str:
         found = choices(group)
         width = max(map(len, found))
         lines += [f"  {name:<{width}}  {text}" for name, text in found.items()]
-    lines += ["", "keys, with their defaults (a group's own are shown by --cfg job):", *_keys(command), "", FLAGS]
+    lines += ["", "keys, with their defaults (a group's own are shown by --cfg job):", *_keys(command), ""]
+    lines += [*filter(None, [READING.get(command)]), FLAGS]
     lines.append("Exit codes: 0 done, 1 a bug of ours, 2 configuration, 3 data, 4 run directory or checkpoint,")
     lines.append("5 numerical, 6 resources, 7 refused as unsafe, 8 a verdict of fail, 130 interrupted.")
     return "\n".join(lines) + "\n"

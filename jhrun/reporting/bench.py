@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from jhrun.folder import write_aside
 from jhrun.reporting import tables
@@ -77,6 +78,8 @@ def figure(scores: list[dict[str, Any]], title: str) -> Figure:
             *zip(*best, strict=True), where="post", color="0.5", linestyle=":", linewidth=2, label="frontier"
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     axes.set_xlabel("cost of a training step, in plain ones")
     axes.set_ylabel("truth, ‖vᵀA‖/σ_max")
     axes.set_ylim(0, 1.03)
