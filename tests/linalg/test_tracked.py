@@ -114,12 +114,13 @@ def test_a_zero_matrix_moves_nothing_and_hurts_no_neighbour():
     assert torch.allclose((v[[0, 2], None] @ batch[[0, 2]]).norm(dim=(1, 2)), torch.tensor(4.0).double())
 
 
-def test_values_that_are_not_finite_leave_the_vector_as_it_was():
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_values_that_are_not_finite_leave_the_vector_as_it_was(value):
     solver, index = Tracked().over(2), torch.tensor([0, 1])
     matrix = torch.stack([MATRICES["definite"][0]] * 2)
     visit(solver, matrix, index, symmetric=True, generator=generator())
     before = solver.vectors.clone()
-    matrix[1, 0, 0] = torch.nan
+    matrix[1, 0, 0] = value
     visit(solver, matrix, index, symmetric=True)
     assert not torch.equal(solver.vectors[0], before[0])
     assert torch.equal(solver.vectors[1], before[1])

@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call, jacrev
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from jhrun.linalg import Direction, Lanczos
+from jhrun.linalg import Direction, Lanczos, Power
 from jhrun.models import CNN, MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
@@ -236,3 +236,28 @@ def test_passes(kind, iterations, passes):
     model, batch = case("mlp")
     result = PENALTIES[kind](model, CrossEntropy(), batch, Lanczos(iterations), seeded())
     assert result.passes == passes
+
+
+@pytest.mark.parametrize("solver", [Lanczos(1), Power(1)])
+def test_a_loss_s_hessian_is_begun_at_the_gradient_unless_chance_is_asked_for(solver):
+    """After one step from g, Lanczos has g itself and the power method Hg."""
+    model, batch = case("mlp")
+    x = batch.inputs.clone().requires_grad_()
+    (g,) = torch.autograd.grad(F.cross_entropy(model(x), batch.targets, reduction="sum"), x)
+    expected = g.flatten(1)
+    if isinstance(solver, Power):
+        expected = (dense("hessian", model, batch).detach() @ expected[:, :, None])[:, :, 0]
+    expected = expected / expected.norm(dim=1, keepdim=True)
+
+    def found(solver):
+        return Hessian()(model, CrossEntropy(), batch, solver, seeded()).direction.vector
+
+    assert torch.allclose((found(solver) * expected).sum(1).abs(), torch.ones(B, dtype=torch.float64))
+    other = (found(type(solver)(1, start="random")) * expected).sum(1).abs()
+    assert (other < 0.999).all()
+
+
+def test_a_start_that_is_neither_is_refused():
+    for solver in (Lanczos, Power):
+        with pytest.raises(ValueError, match="offered, random"):
+            solver(2, start="gradient")

@@ -144,3 +144,30 @@ def test_two_penalties_have_a_memory_each(data):
     trainer.regularizer = replace(trainer.regularizer, penalties=[Jacobian(), Hessian()])
     train(trainer)
     assert [tuple(trainer.tracked[i].vectors.shape) for i in (0, 1)] == [(24, 10), (24, 64)]
+
+
+def test_the_penalised_part_is_another_one_each_epoch(data):
+    trainer = make(data, penalty=Jacobian(), fraction=0.5)
+    first = trainer._part(24)
+    trainer.epoch = 1
+    assert sorted(first.tolist()) != sorted(trainer._part(24).tolist())
+    assert len(set(first.tolist())) == 12
+
+
+@pytest.mark.parametrize("penalty", [Jacobian(), Hessian()])
+def test_a_vector_in_the_image_s_frame_ends_with_its_image_and_one_of_outputs_does_not(data, penalty):
+    model, batch = network(data), batch_of(data)
+    solver = Tracked().over(5)
+    for _ in range(3):
+        made = terms(model, CrossEntropy(), [penalty], [solver], batch, 0.4, generator=seeded())
+        made.losses.mean().backward()
+        made.observed()
+    kept = solver.vectors.double()
+    fresh = replace(batch, fresh=~batch.fresh)
+    (direction,) = terms(model, CrossEntropy(), [penalty], [solver], fresh, 0.4, generator=seeded()).directions
+    expected = kept
+    if isinstance(penalty, Hessian):
+        x = batch.inputs.clone().requires_grad_()
+        (expected,) = torch.autograd.grad(CrossEntropy()(model(x), batch.targets).sum(), x)
+    expected = expected.flatten(1)
+    assert torch.allclose(direction.vector, expected / expected.norm(dim=1, keepdim=True), atol=1e-6)
