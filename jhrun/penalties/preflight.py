@@ -68,6 +68,7 @@ def preflight(
         targets = batch.targets.to(dtype) if batch.targets.is_floating_point() else batch.targets
         cast = Batch(batch.inputs.to(dtype), targets)
         _refuse_batch_norm(copy)
+        _refuse_layer_norm(copy, penalties)
         calls = _calls(copy, cast.inputs)
         _refuse_coupling(copy, cast.inputs, calls)
         for penalty in penalties:
@@ -100,13 +101,27 @@ def kinked_layers(model: nn.Module) -> list[str]:
 
 def _warnings(model: nn.Module, penalties: Sequence[Penalty]) -> list[str]:
     kinked = kinked_layers(model)
-    of_hessian = [type(p).__name__ for p in penalties if "Hessian" in type(p).__name__]
+    of_hessian = _of_hessian(penalties)
     if kinked and of_hessian:
         return [
             f"{of_hessian[0]} of a piecewise linear network ({kinked[0]}): the network's own second derivatives "
             "are 0, and what is penalised is the Gauss-Newton part of the loss's Hessian alone; softplus is smooth"
         ]
     return []
+
+
+def _of_hessian(penalties: Sequence[Penalty]) -> list[str]:
+    return [type(p).__name__ for p in penalties if "Hessian" in type(p).__name__]
+
+
+def _refuse_layer_norm(model: nn.Module, penalties: Sequence[Penalty]) -> None:
+    """PyTorch's third derivative of layer_norm is wrong (its issue 175754), and with it the penalty's gradient."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.LayerNorm) and (named := _of_hessian(penalties)):
+            raise ValueError(
+                f"{_label(name, module)}: PyTorch differentiates it wrongly a third time, which training under "
+                f"{named[0]} does (pytorch issue 175754): use GroupNorm with one group"
+            )
 
 
 def _refuse_batch_norm(model: nn.Module) -> None:

@@ -121,3 +121,42 @@ def test_the_hessian_of_a_relu_network_is_a_warning():
     assert "Gauss-Newton" in warning
     assert "ReLU" in warning
     assert check(MLP(**SPEC, activation="relu"), Jacobian()) == []
+
+
+def third_derivative_s_error(layer):
+    """Of ∂‖Hv‖²/∂θ through a layer, against central differences, relative."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 5), layer, nn.Softplus(), nn.Linear(5, 1)).double()
+        x, v = torch.randn(2, 1, 4, dtype=torch.float64)
+    theta = model[0].weight
+
+    def value():
+        leaf = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(model(leaf).sum(), leaf, create_graph=True)
+        (product,) = torch.autograd.grad((gradient * v).sum(), leaf, create_graph=True)
+        return product.square().sum()
+
+    (found,) = torch.autograd.grad(value(), theta)
+    expected, step = torch.zeros_like(theta), 1e-5
+    with torch.no_grad():
+        flat = theta.view(-1)
+        for i in range(len(flat)):
+            both = []
+            for sign in (1, -2):
+                flat[i] += sign * step
+                with torch.enable_grad():
+                    both.append(value().item())
+            flat[i] += step
+            expected.view(-1)[i] = (both[0] - both[1]) / (2 * step)
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+def test_layer_norm_is_refused_under_a_hessian_for_pytorch_differentiates_it_wrongly():
+    """Where the first line fails, PyTorch was mended, and the refusal can go."""
+    assert third_derivative_s_error(nn.LayerNorm(5)) > 0.1
+    # central differences are good to about step² and rounding over step
+    assert third_derivative_s_error(nn.GroupNorm(1, 5)) < 1e-6
+    with pytest.raises(ValueError, match=r"LayerNorm.*GroupNorm with one group"):
+        check(classifier(nn.LayerNorm(8), nn.Softplus()), Hessian())
+    assert check(classifier(nn.LayerNorm(8), nn.Softplus()), Jacobian()) == []
