@@ -1,5 +1,6 @@
 """From a network's outputs on a batch to matrix-free operators."""
 
+from jhrun.autodiff.convolution import LeanConvolutions
 from jhrun.autodiff.operators import HessianOperator, JacobianOperator
 
-__all__ = ["HessianOperator", "JacobianOperator"]
+__all__ = ["HessianOperator", "JacobianOperator", "LeanConvolutions"]

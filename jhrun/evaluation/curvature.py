@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from jhrun import seeds
 from jhrun.attacks.attack import evaluation_mode
-from jhrun.autodiff import HessianOperator, JacobianOperator
+from jhrun.autodiff import HessianOperator, JacobianOperator, LeanConvolutions
 from jhrun.data import Part
 from jhrun.errors import NumericalError
 from jhrun.evaluation.eigenvalue import Eigenvalue, mixed_start, top_eigenvalue
@@ -168,7 +168,7 @@ def _measure(model: nn.Module, objective: Objective, batch: Batch, random: torch
     x = batch.inputs.double()
 
     def forward(chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.enable_grad():
+        with torch.enable_grad(), LeanConvolutions():
             inputs = x[chosen].requires_grad_()
             outputs = model(inputs)
             return inputs, outputs, objective(outputs, batch.targets[chosen])

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from jhrun.autodiff import LeanConvolutions
 from jhrun.linalg import Direction, Operator, Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.penalties.bilinear import split
@@ -95,7 +96,8 @@ class Penalty(ABC):
             Outputs, losses and penalty values to be put together and differentiated.
         """
         inputs = batch.inputs.detach().requires_grad_()
-        outputs = model(inputs)
+        with LeanConvolutions():
+            outputs = model(inputs)
         losses = objective(outputs, batch.targets)
         forward = Forward(inputs, outputs, losses, batch.targets, objective)
         operator = self.operator(forward)
