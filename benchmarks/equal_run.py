@@ -19,7 +19,7 @@ from jhrun.data import Dataset, Part
 from jhrun.data.torchvision import mnist
 from jhrun.errors import NumericalError
 from jhrun.evaluation import evaluate
-from jhrun.linalg import Exact, Hutchinson, Lanczos, Operator, Power, Solver, Tracked
+from jhrun.linalg import Auto, Exact, Hutchinson, Lanczos, Operator, Power, Solver, Tracked
 from jhrun.models import CNN
 from jhrun.objectives import CrossEntropy, Objective
 from jhrun.penalties import Hessian, Jacobian, Penalty, PenaltyOutput
@@ -81,10 +81,11 @@ METHODS: dict[str, Method] = {
     "hutchinson": Method(Hutchinson(measured=False)),
     "power": Method(Power(ITERATIONS)),
     "paper": Method(Lanczos(ITERATIONS), PUBLISHED),
-    "lanczos": Method(Lanczos(ITERATIONS)),
+    "lanczos": Method(Lanczos(ITERATIONS, image=True)),
     # it refuses to form the Hessian, whose side is 784
     "exact": Method(Exact(), {"jacobian": Jacobian}),
     "tracked": Method(Tracked()),
+    "auto": Method(Auto()),
 }
 
 

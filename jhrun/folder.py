@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def decisions(self) -> Path:
+        """One ``Decision`` a line: what ``solver=auto`` took, and why."""
+        return self.path / "decisions.jsonl"
+
+    @property
     def log(self) -> Path:
         """Everything that was said, with tracebacks."""
         return self.path / "run.log"
@@ -113,6 +118,14 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Add a record as a line of JSON, on disk when this returns; not-a-number is refused."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record, allow_nan=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

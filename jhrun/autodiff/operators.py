@@ -16,7 +16,8 @@ from jhrun.linalg import Operator
 class JacobianOperator(Operator):
     """J_b = ∂f(x_b)/∂x_b, C×D.
 
-    ``rmv`` is one reverse pass over the network; ``mv`` one over the graph of uᵀJ, which its first call builds.
+    ``rmv`` is one reverse pass over the network, a ``vjp``; ``mv`` one over the graph of uᵀJ, a ``jvp``, which its
+    first call builds by a ``vjp``.
 
     Example:
         >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
@@ -34,7 +35,6 @@ class JacobianOperator(Operator):
             inputs: x, (B, …), a leaf that requires a gradient.
         """
         self.outputs, self.inputs = outputs, inputs
-        self.passes = 0
         super().__init__(
             (len(outputs), outputs[0].numel(), inputs[0].numel()),
             symmetric=False,
@@ -45,7 +45,7 @@ class JacobianOperator(Operator):
     @cached_property
     def _cotangent_graph(self) -> tuple[Tensor, Tensor]:
         """(u, uᵀJ) with the graph between them; u's value does not matter."""
-        self.passes += 1
+        self.passes["vjp"] += 1
         with torch.enable_grad():
             u = torch.zeros_like(self.outputs, requires_grad=True)
             g = _vjp(self.outputs, self.inputs, u)
@@ -54,12 +54,12 @@ class JacobianOperator(Operator):
     def mv(self, v: Tensor) -> Tensor:
         """J v, (B, D) → (B, C)."""
         u, g = self._cotangent_graph
-        self.passes += 1
+        self.passes["jvp"] += 1
         return _vjp(g, u, v.view_as(g)).flatten(1)
 
     def rmv(self, u: Tensor) -> Tensor:
         """uᵀJ, (B, C) → (B, D)."""
-        self.passes += 1
+        self.passes["vjp"] += 1
         return _vjp(self.outputs, self.inputs, u.view_as(self.outputs)).flatten(1)
 
 
@@ -70,7 +70,8 @@ class HessianOperator(Operator):
         gradient: ∂ℓ/∂x, as the inputs.
         of: what ℓ is of a forward pass, for those who would make it anew: ``loss``, ``output``, or None.
 
-    Symmetric for a smooth network; for piecewise linear ones, autograd gives the Gauss-Newton part, symmetric too.
+    A product is one pass, an ``hvp``. Symmetric for a smooth network; for piecewise linear ones, autograd gives
+    the Gauss-Newton part, symmetric too.
 
     Example:
         >>> x = torch.tensor([[1.0, 2.0]], requires_grad=True)
@@ -88,15 +89,15 @@ class HessianOperator(Operator):
             of: what ℓ is: ``loss``, ``output``, or None.
         """
         self.inputs, self.of = inputs, of
-        self.passes = 1
         with torch.enable_grad():
             self.gradient = _vjp(scalars, inputs, torch.ones_like(scalars))
         d = inputs[0].numel()
         super().__init__((len(inputs), d, d), symmetric=True, dtype=inputs.dtype, device=inputs.device)
+        self.passes["gradient"] = 1
 
     def mv(self, v: Tensor) -> Tensor:
         """H v, (B, D) → (B, D)."""
-        self.passes += 1
+        self.passes["hvp"] += 1
         return _vjp(self.gradient, self.inputs, v.view_as(self.gradient)).flatten(1)
 
     def rmv(self, u: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from jhrun.evaluation import Evaluation
 from jhrun.evaluation.analysis import outcomes, record, save_analysis
 from jhrun.evaluation.curvature import Estimator, curvature
 from jhrun.evaluation.slices import slices
+from jhrun.linalg.auto import solver_named
+from jhrun.records import Decision
 
 
 def run_curvature(
@@ -28,6 +30,7 @@ def run_curvature(
     epsilon: float,
     seed: int,
     plugins: Sequence[str],
+    decisions: Sequence[Decision] = (),
 ) -> None:
     """Measure the examples that were attacked, and keep the results beside what the attacks did.
 
@@ -42,6 +45,7 @@ def run_curvature(
         epsilon: how far slices go, in halves.
         seed: of random starts and directions.
         plugins: packages that the configuration may name.
+        decisions: of the run's ``solver=auto``.
     """
     objective = objects.objective(values, plugins)
     with tqdm(
@@ -55,7 +59,7 @@ def run_curvature(
             model,
             objective,
             part,
-            estimator=estimator(values, data, plugins, epoch),
+            estimator=estimator(values, data, plugins, epoch, decisions),
             seed=seed,
             progress=progress,
         )
@@ -73,7 +77,13 @@ def run_curvature(
     )
 
 
-def estimator(values: Mapping[str, Any], data: Dataset, plugins: Sequence[str], epoch: int) -> Estimator | None:
+def estimator(
+    values: Mapping[str, Any],
+    data: Dataset,
+    plugins: Sequence[str],
+    epoch: int,
+    decisions: Sequence[Decision] = (),
+) -> Estimator | None:
     """How the run's penalty found its directions.
 
     Args:
@@ -81,6 +91,7 @@ def estimator(values: Mapping[str, Any], data: Dataset, plugins: Sequence[str], 
         data: the run's.
         plugins: packages that the configuration may name.
         epoch: how many epochs were trained; the last one's solver is meant.
+        decisions: of ``solver=auto``; what was tracked begins anew, for no test image was met in training.
 
     Returns:
         The first penalty and the solver; None without a penalty, and for a distance to a target, whose norm is not
@@ -91,4 +102,7 @@ def estimator(values: Mapping[str, Any], data: Dataset, plugins: Sequence[str], 
         return None
     own = {**values, "regularizer": {**values["regularizer"], "penalties": first}}
     regularizer = objects.regularizer(own, data, plugins)
-    return Estimator(regularizer.penalties[0], regularizer.solver(max(epoch - 1, 0)))
+    last = max(epoch - 1, 0)
+    decided = [d for d in decisions if d.penalty == 0 and d.epoch <= last]
+    solver = solver_named(decided[-1].solver, decided[-1].n) if decided else regularizer.solver(last)
+    return Estimator(regularizer.penalties[0], solver)

@@ -21,8 +21,9 @@ from jhrun.evaluation.curve import EPSILONS, robust_curve
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.evaluation.verdict import Subject, judge
 from jhrun.folder import RunFolder, read_json, write_json
-from jhrun.records import CurveRecord, EvaluationRecord, TaskRecord, Verdict
+from jhrun.records import CurveRecord, Decision, EvaluationRecord, TaskRecord, Verdict
 from jhrun.reporting import headline, verdict_line
+from jhrun.reporting.summary import read_lines
 from jhrun.reporting.words import duration
 
 LONG = 20.0
@@ -185,6 +186,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
             epsilon=request.epsilon,
             seed=request.seed,
             plugins=request.plugins,
+            decisions=[Decision.of(line) for line in read_lines(request.folder.decisions)],
         )
     return EvaluationRecord(
         name=request.name,

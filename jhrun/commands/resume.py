@@ -9,7 +9,8 @@ from jhrun.config import stored
 from jhrun.config.compose import typed_keys
 from jhrun.errors import ConfigError, RunError
 from jhrun.folder import RunFolder, write_aside
-from jhrun.reporting.summary import read_epochs
+from jhrun.records import Decision
+from jhrun.reporting.summary import read_lines
 from jhrun.training import Checkpoint, Trainer
 
 MAY_CHANGE = ("train.epochs", "evaluate", "device", "threads", "dataset.root", "checkpoint.steps", "plugins")
@@ -78,7 +79,7 @@ def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None
         RunError: the checkpoint is gone or does not fit.
         ConfigError: the run has been trained for longer than it now should.
     """
-    records = read_epochs(folder.metrics)
+    records = read_lines(folder.metrics)
     if any(folder.path.glob("checkpoints/last*/state.json")):
         try:
             trainer.restore(Checkpoint.load(folder.checkpoint("last")))
@@ -92,5 +93,9 @@ def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None
         what = f"train.epochs={trainer.options.epochs}, but {trainer.epoch} epochs are done"
         raise ConfigError(what, str(folder.path), f"give {trainer.epoch} or more")
     write_aside(folder.metrics, "".join(json.dumps(line) + "\n" for line in records[: trainer.epoch]))
+    decisions = [line for line in read_lines(folder.decisions) if line["epoch"] <= trainer.epoch]
+    if decisions:
+        trainer.directions.decisions = [Decision.of(line) for line in decisions]
+        write_aside(folder.decisions, "".join(json.dumps(line) + "\n" for line in decisions))
     write_aside(folder.config, stored.as_yaml(values | {"resume": None}))
     say(f"going on from epoch {trainer.epoch}, step {trainer.step}")

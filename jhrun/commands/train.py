@@ -1,7 +1,5 @@
 """``jhrun train``: train a network under a penalty, attack it, write a report."""
 
-import json
-import os
 import shlex
 import signal
 import threading
@@ -26,9 +24,9 @@ from jhrun.config import network, objects, stored
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
-from jhrun.folder import RunFolder, write_json
+from jhrun.folder import RunFolder, append_line, write_json
 from jhrun.penalties import preflight
-from jhrun.records import EpochRecord
+from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
 from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
 
@@ -145,14 +143,19 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
     shown = 0.0
 
     def record(line: EpochRecord) -> None:
-        with folder.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(line), allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(folder.metrics, asdict(line))
         text = _epoch_line(line, trainer.options.epochs)
         log.info("%s", text)
         if bar.disable:
             tell(text)
+
+    def decided(decision: Decision) -> None:
+        append_line(folder.decisions, decision.plain())
+        of, taken = type(trainer.regularizer.penalties[decision.penalty]).__name__, decision.taken
+        say(
+            f"epoch {decision.epoch + 1}: {of} by {decision.name}, truth {taken.truth:.3f} of "
+            f"{decision.examples} examples, its search {taken.cost:.1f} plain steps"
+        )
 
     def progress(trainer: Trainer) -> None:
         nonlocal shown
@@ -175,6 +178,7 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
                 record=record,
                 progress=progress,
                 stop=stop,
+                decided=decided,
             )
         except Interrupted:
             again = shlex.quote(f"resume={folder.path}")

@@ -1,6 +1,7 @@
 """The objects of a run, from plain configuration values."""
 
 import ctypes
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +23,7 @@ from jhrun.errors import ConfigError
 from jhrun.linalg import Solver
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty
-from jhrun.training import Regularizer, schedule
+from jhrun.training import Regularizer, first_epochs, schedule
 
 Values = Mapping[str, Any]
 
@@ -92,8 +93,10 @@ def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regula
         return found
 
     solver(0)
+    written = (chosen["weight"], config["optimizer"]["lr"], *config["solver"].values())
+    stages = {math.ceil(start) for value in written for start in first_epochs(value)}
     weight, fraction = schedule(chosen["weight"], epochs), chosen.get("fraction", 1.0)
-    return Regularizer(penalties(config, data, plugins), weight, solver, fraction)
+    return Regularizer(penalties(config, data, plugins), weight, solver, fraction, tuple(sorted(stages)))
 
 
 def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Sequence[str]) -> Optimizer:

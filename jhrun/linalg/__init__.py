@@ -3,6 +3,7 @@
 Vectors are (B, n), always flat; row b belongs to matrix b of the batch.
 """
 
+from jhrun.linalg.auto import Auto
 from jhrun.linalg.exact import Exact
 from jhrun.linalg.golub_kahan import GolubKahan
 from jhrun.linalg.gradient_ascent import GradientAscent
@@ -14,6 +15,7 @@ from jhrun.linalg.solver import Direction, Solver
 from jhrun.linalg.tracked import Tracked
 
 __all__ = [
+    "Auto",
     "DenseOperator",
     "Direction",
     "Exact",

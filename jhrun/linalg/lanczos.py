@@ -144,7 +144,9 @@ class Lanczos:
         (-5.0, True)
     """
 
-    def __init__(self, iterations: int, which: Which = "abs", start: Start = "offered") -> None:
+    def __init__(
+        self, iterations: int, which: Which = "abs", start: Start = "offered", image: bool = False
+    ) -> None:
         """Set the number of iterations.
 
         Args:
@@ -152,15 +154,19 @@ class Lanczos:
             which: the eigenvalue wanted of the matrix iterated on, A if symmetric, else AAᵀ: ``max``, ``min``, or
                 ``abs`` for the largest in modulus, which is the spectral norm.
             start: ``offered`` takes the start vector that it is given, ``random`` a random one all the same.
+            image: give Mv/‖Mv‖ in place of the Ritz vector v: a power step, which the recurrence has for nothing.
+                ‖Mv‖/‖v‖ never falls by it (Cauchy and Schwarz). Value and residual remain the Ritz vector's.
 
         Raises:
-            ValueError: an argument outside its range.
+            ValueError: an argument outside its range, or ``image`` for one end of the spectrum alone.
         """
         whole_number("iterations", iterations)
+        if image and which != "abs":
+            raise ValueError(f"image=true with which={which}: a power step goes to the largest modulus, which=abs")
         if which not in get_args(Which):
             raise ValueError(f"which={which!r}: must be one of {', '.join(get_args(Which))}")
         known_start(start)
-        self.iterations, self.which, self.start = int(iterations), which, start
+        self.iterations, self.which, self.start, self.image = int(iterations), which, start, image
 
     @torch.no_grad()
     def __call__(
@@ -184,6 +190,9 @@ class Lanczos:
         first = unit_start(iterated, start if self.start == "offered" else None, generator)
         t = tridiagonalise(iterated, first, iterations)
         vector, value, residual = ritz_pair(t, self.which)
-        if not operator.symmetric:
-            return Direction(vector, value, residual, 2 * iterations)
-        return Direction(vector, value, residual, iterations, ritz_image(t, vector, value))
+        products = iterations if operator.symmetric else 2 * iterations
+        image = ritz_image(t, vector, value)
+        if self.image:
+            length = norm(image)[:, None]
+            return Direction(torch.where(length > 0, image / length, vector), value, residual, products)
+        return Direction(vector, value, residual, products, image if operator.symmetric else None)

@@ -1,6 +1,7 @@
 """A batch of linear maps that are known by their products alone, and their algebra."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from typing import NamedTuple
 
 import torch
@@ -33,6 +34,7 @@ class Operator(ABC):
         dtype: of the vectors.
         device: of the vectors.
         frozen: whether A is a constant, of which nothing is ever differentiated.
+        passes: over a network, made so far by products with it, by kind; none where it is written out.
     """
 
     frozen = False
@@ -59,6 +61,7 @@ class Operator(ABC):
         if symmetric and shape[1] != shape[2]:
             raise ValueError(f"a symmetric operator must be square: its shape is {shape[1]}×{shape[2]}")
         self.shape, self.symmetric, self.dtype, self.device = shape, symmetric, dtype, device
+        self.passes: Counter[str] = Counter()
 
     @abstractmethod
     def mv(self, v: Tensor) -> Tensor:
@@ -93,6 +96,10 @@ class Operator(ABC):
     def leaves(self) -> list["Operator"]:
         """The operators that this one is an expression of, each once."""
         return [self]
+
+    def spent(self) -> Counter[str]:
+        """Passes that all the leaves have made so far, by kind."""
+        return sum((leaf.passes for leaf in self.leaves()), Counter())
 
     def terms(self, left: Tensor, right: Tensor) -> list[Term]:
         """The bilinear form leftᵀ A right, as a sum over the operators that A is a linear expression of.

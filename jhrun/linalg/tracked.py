@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
-from jhrun.linalg.solver import Direction, norm, unit_start, whole_number
+from jhrun.linalg.solver import Direction, Solver, norm, power_step, unit_start, whole_number
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -23,15 +23,24 @@ class Tracked:
     An example that was not seen yet, or whose image was drawn anew, begins at the start that the matrix offers,
     else at a random one.
 
+    Attributes:
+        products: power steps before each proposal.
+        dtype: of the kept vectors.
+        limit: bytes of them on the device.
+        then: a solver that goes on from the kept vector before each proposal; None for none.
+        examples: how many have a place in the memory; 0 where there is none.
+        vectors: kept ones, (N, m).
+        known: which of them are, (N,).
+
     Example:
         >>> from jhrun.linalg import DenseOperator
         >>> matrix = torch.diag(torch.tensor([3.0, -2.0, 1.0])).requires_grad_()
         >>> A, solver, index = DenseOperator(matrix), Tracked().over(1), torch.tensor([0])
         >>> for visit in range(12):
-        ...     v = solver.propose(A, index, start=torch.ones(1, 3))
+        ...     v = solver.propose(A, index, start=torch.ones(1, 3)).vector
         ...     A.rmv(v).square().sum().backward()
         ...     residual = solver.observe(index, v)
-        >>> [round(x, 2) for x in solver.propose(A, index)[0].abs().tolist()]
+        >>> [round(x, 2) for x in solver.propose(A, index).vector[0].abs().tolist()]
         [1.0, 0.0, 0.0]
     """
 
@@ -53,6 +62,7 @@ class Tracked:
         if not limit > 0:
             raise ValueError(f"limit={limit}: must be above 0")
         self.products, self.dtype, self.limit = int(products), dtype, float(limit)
+        self.then: Solver | None = None
         self.examples = 0
         self.vectors = torch.empty(0, 0)
         self.known = torch.empty(0, dtype=torch.bool)
@@ -77,8 +87,7 @@ class Tracked:
         Returns:
             Unit vectors; neither value nor residual, for nothing was measured.
         """
-        v = self._refined(operator, unit_start(_square(operator), start, generator))
-        return Direction(v, None, None, self.spent(operator))
+        return self._refined(operator, unit_start(_square(operator), start, generator), generator)
 
     @torch.no_grad()
     def propose(
@@ -89,7 +98,7 @@ class Tracked:
         fresh: Tensor | None = None,
         start: Tensor | None = None,
         generator: torch.Generator | None = None,
-    ) -> Tensor:
+    ) -> Direction:
         """Directions for some examples.
 
         Args:
@@ -100,7 +109,8 @@ class Tracked:
             generator: of the random ones.
 
         Returns:
-            (B, m), unit vectors: a leaf whose gradient ``observe`` is to be told.
+            Unit vectors, (B, m): a leaf whose gradient ``observe`` is to be told. Neither value nor residual where
+            nothing was measured.
         """
         v = unit_start(_square(operator), start, generator)
         if not len(self.vectors):
@@ -113,7 +123,8 @@ class Tracked:
         # rounding of half precision is taken out
         length = norm(kept)[:, None]
         v = torch.where(usable[:, None] & (length > 0), kept / length, v)
-        return self._refined(operator, v).requires_grad_()
+        found = self._refined(operator, v, generator)
+        return found._replace(vector=found.vector.detach().requires_grad_())
 
     @torch.no_grad()
     def observe(self, index: Tensor, proposed: Tensor) -> Tensor:
@@ -159,10 +170,6 @@ class Tracked:
         self.vectors.copy_(state["vectors"])
         self.known.copy_(state["known"])
 
-    def spent(self, operator: Operator) -> int:
-        """Products with A or Aᵀ that a proposal costs."""
-        return self.products * (1 if operator.symmetric else 2)
-
     def _allocate(self, m: int, device: torch.device) -> None:
         dtype = DTYPES[self.dtype]
         there = self.examples * m * dtype.itemsize <= self.limit
@@ -171,13 +178,15 @@ class Tracked:
         self.vectors = torch.zeros(self.examples, m, dtype=dtype, device=place, pin_memory=pinned)
         self.known = torch.zeros(self.examples, dtype=torch.bool, device=place)
 
-    def _refined(self, operator: Operator, v: Tensor) -> Tensor:
+    def _refined(self, operator: Operator, v: Tensor, generator: torch.Generator | None) -> Direction:
         iterated = _square(operator)
         for _ in range(self.products):
-            w = iterated.mv(v)
-            length = norm(w)[:, None]
-            v = torch.where(length > 0, w / length, v)
-        return v
+            v = power_step(iterated, v)
+        spent = self.products * (1 if operator.symmetric else 2)
+        if self.then is None:
+            return Direction(v, None, None, spent)
+        found = self.then(operator, start=v, generator=generator)
+        return found._replace(products=spent + found.products)
 
 
 def _square(operator: Operator) -> Operator:

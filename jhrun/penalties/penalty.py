@@ -101,25 +101,35 @@ class Penalty(ABC):
         losses = objective(outputs, batch.targets)
         forward = Forward(inputs, outputs, losses, batch.targets, objective)
         operator = self.operator(forward)
-        direction = self._direction(operator, batch, solver, generator)
+        direction = self.direction(operator, batch, solver, generator)
         if taylor:
             bilinear = split(operator, direction, inputs)
-            passes = 1 + sum(getattr(leaf, "passes", 0) for leaf in operator.leaves())
+            passes = 1 + operator.spent().total()
             # the search's graph is freed before another is made
             del forward, operator, outputs, losses
             made, values = by_forms(bilinear, model, objective, batch.inputs, batch.targets)
             assert made.losses is not None
             return PenaltyOutput(made.outputs, made.losses, values, direction, passes + made.passes)
         values = operator.rmv(direction.vector).square().sum(1)
-        passes = 1 + sum(getattr(leaf, "passes", 0) for leaf in operator.leaves())
+        passes = 1 + operator.spent().total()
         return PenaltyOutput(outputs, losses, values, direction, passes)
 
-    def _direction(
+    def direction(
         self, operator: Operator, batch: Batch, solver: Solver | Tracked, generator: torch.Generator | None
     ) -> Direction:
+        """What a solver finds for a batch, from what it remembers of the examples or from what the matrix offers.
+
+        Args:
+            operator: A.
+            batch: whose matrices they are.
+            solver: picks v.
+            generator: of its random start.
+
+        Returns:
+            v and what is known of it.
+        """
         start = self.start(operator)
         if not isinstance(solver, Tracked) or not solver.examples or batch.index is None:
             return solver(operator, start=start, generator=generator)
         fresh = batch.fresh if self.frame == "inputs" else None
-        v = solver.propose(operator, batch.index, fresh=fresh, start=start, generator=generator)
-        return Direction(v, None, None, solver.spent(operator))
+        return solver.propose(operator, batch.index, fresh=fresh, start=start, generator=generator)

@@ -9,7 +9,7 @@ from jhrun.records.evaluation import (
     TaskRecord,
 )
 from jhrun.records.statistics import Proportion, Spread
-from jhrun.records.training import EpochRecord
+from jhrun.records.training import Decision, EpochRecord, Measured
 from jhrun.records.verdict import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Verdict
 
 __all__ = [
@@ -23,8 +23,10 @@ __all__ = [
     "CurvatureRecord",
     "CurveRecord",
     "DataSpec",
+    "Decision",
     "EpochRecord",
     "EvaluationRecord",
+    "Measured",
     "Proportion",
     "Spread",
     "TaskRecord",

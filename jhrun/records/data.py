@@ -25,6 +25,11 @@ class Batch:
         """Number of examples."""
         return len(self.inputs)
 
+    def __getitem__(self, chosen: Tensor | slice) -> "Batch":
+        """The chosen examples."""
+        index, fresh = (None if column is None else column[chosen] for column in (self.index, self.fresh))
+        return Batch(self.inputs[chosen], self.targets[chosen], index, fresh)
+
 
 @dataclass(frozen=True)
 class DataSpec:

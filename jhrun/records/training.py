@@ -1,6 +1,8 @@
 """What training writes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,66 @@ class EpochRecord:
     weight: float
     iterations: int | None
     task: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way to find a direction, tried on a few batches.
+
+    Attributes:
+        solver: ``exact``, ``tracked`` or ``lanczos``.
+        n: products spent beside the training step, or iterations; 0 for ``exact``.
+        cost: of the search, in plain training steps: passes made times what each costs.
+        truth: mean of ‖vᵀA‖/σ over the examples, σ being an upper bound of σ_max by its residual.
+        truth_p10: its 10 % quantile.
+    """
+
+    solver: str
+    n: int
+    cost: float
+    truth: float
+    truth_p10: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of ``decisions.jsonl``: what ``solver=auto`` took from an epoch on, and why.
+
+    Attributes:
+        epoch: from which on, counted from 0.
+        penalty: its number.
+        solver: taken, as in ``Measured``.
+        n: likewise.
+        wanted: the truth asked for.
+        examples: how many were measured.
+        measured: what was tried.
+        costs: of a pass of each kind, in plain training steps.
+    """
+
+    epoch: int
+    penalty: int
+    solver: str
+    n: int
+    wanted: float
+    examples: int
+    measured: tuple[Measured, ...]
+    costs: Mapping[str, float]
+
+    @property
+    def taken(self) -> Measured:
+        """The measurement of what was taken."""
+        return next(m for m in self.measured if (m.solver, m.n) == (self.solver, self.n))
+
+    @property
+    def name(self) -> str:
+        """As in ``lanczos, n = 4``."""
+        return self.solver if not self.n else f"{self.solver}, n = {self.n}"
+
+    def plain(self) -> dict[str, Any]:
+        """For a line of JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> "Decision":
+        """Back from a line of JSON."""
+        return cls(**{**line, "measured": tuple(Measured(**m) for m in line["measured"])})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jhrun.records import Decision
 from jhrun.reporting import words
 
 _MEANING_OF_ROBUST = (
@@ -40,11 +41,13 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("machine", f"{machine['device']}, {machine['platform']}"),
         ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
     ]
+    if report["decisions"]:
+        facts.insert(5, ("directions", "; ".join(map(_decision, report["decisions"]))))
     if report["evaluation"]:
         text = f"checkpoint {report['checkpoint']}, evaluation {report['evaluation']}"
         if report["clean"]:
             text += f", {words.sample(report['clean']['n'], report['total'])}"
-        facts.insert(7, ("evaluated", text))
+        facts.insert(-4, ("evaluated", text))
     return facts
 
 
@@ -55,6 +58,12 @@ def _choice(node: dict[str, Any]) -> str:
         if key not in {"_target_", "root", "download"}
     )
     return f"{str(node['_target_']).rsplit('.', 1)[-1]} ({arguments})" if arguments else str(node["_target_"])
+
+
+def _decision(line: dict[str, Any]) -> str:
+    decision = Decision.of(line)
+    where = f" (penalty {decision.penalty + 1})" if decision.penalty else ""
+    return f"{decision.name} from epoch {decision.epoch + 1}{where}, truth {decision.taken.truth:.3f}"
 
 
 def _sample(report: dict[str, Any]) -> str:

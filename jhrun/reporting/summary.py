@@ -20,7 +20,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The document; from ``checkpoint`` to ``curvature`` the newest evaluation's.
     """
-    epochs = read_epochs(folder.metrics)
+    epochs = read_lines(folder.metrics)
     evaluations = {path.name: read_json(path / "results.json") for path in folder.evaluations()}
     newest = list(evaluations.values())[-1] if evaluations else {}
     attacks = newest.get("attacks", {})
@@ -46,19 +46,20 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "curve": newest.get("curve"),
         "curvature": _beside(folder, newest, "curvature"),
         "epochs": epochs,
+        "decisions": read_lines(folder.decisions),
         "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,
     }
 
 
-def read_epochs(path: Path) -> list[dict[str, Any]]:
-    """The records of ``metrics.jsonl``; none if the file is not there yet.
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of ``metrics.jsonl`` or ``decisions.jsonl``; none if the file is not there yet.
 
     Args:
         path: of the file.
 
     Returns:
-        One dictionary for each epoch; a last line that was cut off by a crash is left out.
+        One dictionary a line; a last line that was cut off by a crash is left out.
 
     Raises:
         RunError: a line is not JSON.

@@ -2,7 +2,16 @@
 
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.options import Regularizer, TrainOptions
-from jhrun.training.schedules import Schedule, schedule
+from jhrun.training.schedules import Schedule, first_epochs, schedule
 from jhrun.training.trainer import Interrupted, Trainer
 
-__all__ = ["Checkpoint", "Interrupted", "Regularizer", "Schedule", "TrainOptions", "Trainer", "schedule"]
+__all__ = [
+    "Checkpoint",
+    "Interrupted",
+    "Regularizer",
+    "Schedule",
+    "TrainOptions",
+    "Trainer",
+    "first_epochs",
+    "schedule",
+]

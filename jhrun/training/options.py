@@ -17,12 +17,14 @@ class Regularizer:
         weight: w in [0, 1], by epoch.
         solver: the solver of an epoch, given its number from 0.
         fraction: share of each batch, drawn at random, that is penalised; the weight stays what it is.
+        stages: first epochs of the stages of the run's schedules.
     """
 
     penalties: Sequence[Penalty]
     weight: Schedule
     solver: Callable[[int], Solver]
     fraction: float = 1.0
+    stages: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,24 @@ def schedule(description: Any, epochs: int) -> Schedule:
     return _piecewise(_stages(description))
 
 
+def first_epochs(description: Any) -> list[float]:
+    """The epochs at which a piecewise constant schedule takes a new value; none for the other forms.
+
+    Args:
+        description: as of ``schedule``.
+
+    Returns:
+        Epochs, as they are written.
+
+    Example:
+        >>> first_epochs({0: 0.25, 50: 0.5}), first_epochs(0.3)
+        ([0.0, 50.0], [])
+    """
+    if not isinstance(description, Mapping) or set(description) & {"interpolate", "cosine"}:
+        return []
+    return [start for start, _ in _stages(description)]
+
+
 def _piecewise(stages: list[tuple[float, float]]) -> Schedule:
     starts = [start for start, _ in stages]
     return lambda epoch: stages[bisect_right(starts, epoch) - 1][1]

@@ -96,7 +96,7 @@ def terms(
         outputs = model(batch.inputs)
         losses = objective(outputs, batch.targets)
         return Terms(losses, losses, _right(outputs, batch.targets), None, None, (), ())
-    chosen = batch if part is None else _some(batch, part)
+    chosen = batch if part is None else batch[part]
     results = [
         penalty(model, objective, chosen, solver, generator)
         for penalty, solver in zip(penalties, solvers, strict=True)
@@ -107,17 +107,13 @@ def terms(
     if len(chosen) < len(batch):
         others = torch.ones(len(batch), dtype=torch.bool, device=batch.targets.device)
         others[part] = False
-        rest = _some(batch, others.nonzero()[:, 0])
+        rest = batch[others]
         further = model(rest.inputs)
         outputs, targets = torch.cat([outputs, further]), torch.cat([targets, rest.targets])
         task = torch.cat([task, objective(further, rest.targets)])
         losses = torch.cat([losses, (1 - w) * task[len(chosen) :]])
     directions = [result.direction for result in results]
     return Terms(losses, task, _right(outputs, targets), values, chosen.index, directions, solvers)
-
-
-def _some(batch: Batch, positions: Tensor) -> Batch:
-    return Batch(*(None if column is None else column[positions] for column in vars(batch).values()))  # type: ignore[arg-type]
 
 
 def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:

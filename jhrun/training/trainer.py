@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import torch
@@ -13,10 +13,10 @@ from torch.optim import Optimizer
 from jhrun import seeds
 from jhrun.data import Dataset, Part
 from jhrun.errors import NumericalError
-from jhrun.linalg import Solver, Tracked
 from jhrun.objectives import Objective
-from jhrun.records import Batch, EpochRecord
+from jhrun.records import Batch, Decision, EpochRecord
 from jhrun.training.checkpoint import Checkpoint
+from jhrun.training.directions import Directions
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
@@ -49,7 +49,7 @@ class Trainer:
         sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
         seconds: spent on it.
         best: the best validation accuracy so far, or validation loss where there are no classes.
-        tracked: the memory of each penalty's directions, by its number, where the solver has one.
+        directions: who finds them in each epoch, with what is remembered.
         measure: further figures of the validation part at each epoch's end, for the records.
     """
 
@@ -65,7 +65,6 @@ class Trainer:
     step: int = 0
     seconds: float = 0.0
     best: float | None = None
-    tracked: dict[int, Tracked] = field(default_factory=dict)
     measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
@@ -80,6 +79,7 @@ class Trainer:
                 "examples, and drop_last leaves out batches that are not full"
             )
         self.sums = self._no_sums()
+        self.directions = Directions(self.regularizer, self.dataset, self.seed)
 
     @property
     def steps(self) -> int:
@@ -98,6 +98,7 @@ class Trainer:
         record: Callable[[EpochRecord], None],
         progress: Callable[["Trainer"], None] = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
+        decided: Callable[[Decision], None] = lambda _: None,
     ) -> None:
         """Train from where it stands to the last epoch.
 
@@ -107,12 +108,14 @@ class Trainer:
             record: keeps an epoch's record; called before the checkpoint that contains the epoch.
             progress: called after every step.
             stop: asked after every step.
+            decided: keeps what ``solver=auto`` decided, before it is acted on.
 
         Raises:
             Interrupted: ``stop`` said so; ``last`` has been saved.
         """
         while self.epoch < self.options.epochs:
             self.model.train()
+            self.decide(decided)
             batches = self.dataset.epoch(
                 self.epoch,
                 self.options.batch_size,
@@ -133,6 +136,15 @@ class Trainer:
                     save("last", self.checkpoint())
             self._finish_epoch(save, record)
 
+    def decide(self, store: Callable[[Decision], None] = lambda _: None) -> None:
+        """At the beginning of an epoch under ``solver=auto``: choose how its directions are found.
+
+        Args:
+            store: keeps a decision before it is acted on.
+        """
+        if self.step == 0 and self._penalised(self.epoch):
+            self.directions.decide(self.epoch, self.model, self.objective, self.options.batch_size, store)
+
     def take_step(self, batch: Batch) -> None:
         """One update of the parameters."""
         now = self.epoch + self.step / self.steps
@@ -144,7 +156,7 @@ class Trainer:
             self.model,
             self.objective,
             self.regularizer.penalties,
-            self._solvers(),
+            self.directions.solvers(self.epoch),
             batch,
             w,
             part=self._part(len(batch)),
@@ -164,8 +176,7 @@ class Trainer:
         info: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
         info["selection"] = {"rule": "last epoch", "part": None}
         state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
-        for number, tracked in self.tracked.items():
-            state |= {f"tracked.{number}.{name}": tensor for name, tensor in tracked.state_dict().items()}
+        state |= self.directions.state()
         return Checkpoint(self.model.state_dict(), state, info)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -176,30 +187,13 @@ class Trainer:
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
-        self.tracked.clear()
-        for number in range(len(self.regularizer.penalties)):
-            prefix = f"tracked.{number}."
-            kept = {k.removeprefix(prefix): v for k, v in checkpoint.state.items() if k.startswith(prefix)}
-            if kept:
-                self.tracked[number] = Tracked()
-                self.tracked[number].load_state_dict(kept, self.sums.device)
+        self.directions.restore(checkpoint.state, self.sums.device)
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
         sums = dict(zip(SUMS, self.sums.tolist(), strict=True))
         counts = {"penalty": sums.pop("penalised"), "residual": sums.pop("measured")}
         return {name: value / max(1, counts.get(name, self._seen())) for name, value in sums.items()}
-
-    def _solvers(self) -> list[Solver]:
-        """The epoch's solver for each penalty; one with a memory has one of its own for each."""
-        solver = self.regularizer.solver(self.epoch)
-        count = len(self.regularizer.penalties)
-        if not isinstance(solver, Tracked):
-            return [solver] * count
-        for number in range(count):
-            known = self.tracked.setdefault(number, solver.over(len(self.dataset.train)))
-            known.products, known.limit = solver.products, solver.limit
-        return [self.tracked[number] for number in range(count)]
 
     def _part(self, size: int) -> Tensor | None:
         """Positions of the examples of a batch that are penalised; None for all."""

@@ -6,7 +6,7 @@ import pytest
 
 from jhrun.cli import main
 
-TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver.iterations=2"]
+TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from jhrun.commands.analysis import estimator
 from jhrun.config import objects, stored
 from jhrun.reporting import curvature as pictures
 
-TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver.iterations=2"]
+TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
 
 

@@ -412,3 +412,42 @@ def test_extreme_scales_neither_vanish_nor_overflow(scale):
 def test_iterations_that_are_no_number_are_named(iterations):
     with pytest.raises(ValueError, match=f"iterations={iterations}: must be"):
         Lanczos(iterations)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 4, D])
+@each_spectrum
+def test_the_image_is_a_power_step_at_no_product_and_never_less_true(spectrum, iterations):
+    matrix = with_spectrum(spectrum)
+    operator, start = symmetric(matrix), normal(3, D, seed=4)
+    ritz = Lanczos(iterations)(operator, start=start)
+    found = Lanczos(iterations, image=True)(operator, start=start)
+    assert found.products == ritz.products
+    assert torch.equal(found.value, ritz.value)
+    assert torch.equal(found.residual, ritz.residual)
+    expected = (matrix @ ritz.vector[:, :, None])[:, :, 0]
+    length = expected.norm(dim=1, keepdim=True)
+    expected = torch.where(length > 0, expected / length, ritz.vector)
+    # the recurrence makes the product up to a hundred roundings of its largest entry
+    scale = matrix.flatten(1).abs().amax(1)
+    near = (found.vector - expected).norm(dim=1) <= 1e-12 * torch.where(
+        scale > 0, scale / length[:, 0], 1
+    ).nan_to_num(1)
+    assert near.all()
+    before, after = ((matrix @ v[:, :, None]).norm(dim=(1, 2)) for v in (ritz.vector, found.vector))
+    assert (after >= before * (1 - 1e-12)).all()
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_the_image_of_other_matrices_is_a_step_on_the_square(iterations):
+    matrix = normal(3, 4, 7)
+    start = normal(3, 4, seed=4)
+    ritz = Lanczos(iterations)(DenseOperator(matrix), start=start)
+    found = Lanczos(iterations, image=True)(DenseOperator(matrix), start=start)
+    expected = torch.einsum("bmn,bkn,bk->bm", matrix, matrix, ritz.vector)
+    assert torch.allclose(found.vector, expected / expected.norm(dim=1, keepdim=True), atol=1e-12)
+    assert found.products == 2 * iterations
+
+
+def test_the_image_is_for_the_largest_modulus_alone():
+    with pytest.raises(ValueError, match="which=abs"):
+        Lanczos(2, which="max", image=True)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from jhrun.linalg import DenseOperator, Tracked
+from jhrun.linalg import DenseOperator, Lanczos, Tracked
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -50,7 +50,7 @@ MATRICES = {
 def visit(solver, matrix, index, *, symmetric, **options):
     """One training step's share in it: propose, penalise, go backwards, observe."""
     operator = DenseOperator(matrix, symmetric=symmetric)
-    v = solver.propose(operator, index, **options)
+    v = solver.propose(operator, index, **options).vector
     operator.rmv(v).square().sum(1).mean().mul(0.3).backward()
     return v.detach(), solver.observe(index, v)
 
@@ -95,11 +95,25 @@ def test_products_are_power_steps_before_the_proposal():
     matrix = MATRICES["unlike signs"][0][None]
     start = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
     operator = DenseOperator(matrix, symmetric=True)
-    v = Tracked(products=2).over(1).propose(operator, torch.tensor([0]), start=start)
+    v, *_, products, _ = Tracked(products=2).over(1).propose(operator, torch.tensor([0]), start=start)
     expected = (matrix[0] @ matrix[0] @ start[0]) / (matrix[0] @ matrix[0] @ start[0]).norm()
     assert torch.allclose(v[0], expected)
-    assert Tracked(products=2).spent(operator) == 2
-    assert Tracked(products=2).spent(DenseOperator(matrix)) == 4
+    assert products == 2
+    assert Tracked(products=2)(DenseOperator(matrix), start=start).products == 4
+
+
+def test_a_solver_may_go_on_from_the_kept_vector():
+    matrix = MATRICES["unlike signs"][0][None].requires_grad_()
+    index = torch.tensor([0])
+    solver = Tracked(dtype="float32").over(1)
+    visit(solver, matrix, index, symmetric=True, generator=generator())
+    kept = solver.vectors.double()
+    solver.then = Lanczos(2)
+    operator = DenseOperator(matrix, symmetric=True)
+    found, expected = solver.propose(operator, index), Lanczos(2)(operator, start=kept)
+    assert (found.products, found.vector.requires_grad) == (2, True)
+    assert torch.allclose(found.vector, expected.vector)
+    assert torch.allclose(found.value, expected.value)
 
 
 def test_a_zero_matrix_moves_nothing_and_hurts_no_neighbour():

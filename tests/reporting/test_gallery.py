@@ -15,7 +15,7 @@ from jhrun.records import PASS, SUSPECT, Check, CurveRecord, Proportion, Verdict
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
-TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver.iterations=2"]
+TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 NEW = ("total", "per_class", "curve")
 SUBSET = "359 of 5,000 test examples, drawn at random"
 

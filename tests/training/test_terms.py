@@ -112,7 +112,7 @@ def test_tracking_through_a_frozen_network_finds_the_dense_norms(data, penalty):
         matrix = vmap(jacrev(outputs))(inputs).flatten(2)
     else:
         matrix = vmap(jacrev(gradient))(inputs, data.train.targets).reshape(24, 64, 64)
-    v = trainer.tracked[0].vectors.double()
+    v = trainer.directions.tracked[0].vectors.double()
     share = (v[:, None] @ matrix).norm(dim=(1, 2)) / torch.linalg.matrix_norm(matrix, ord=2)
     # the network keeps its parameters in float32, and close pairs converge slowly: never above, seldom below
     assert share.max() < 1 + 1e-5
@@ -136,14 +136,14 @@ def test_an_interrupted_run_with_memories_ends_bit_for_bit_the_same(data, fracti
         train(second)
         for mine, other in zip(whole.model.parameters(), second.model.parameters(), strict=True):
             assert torch.equal(mine, other)
-        assert torch.equal(whole.tracked[0].vectors, second.tracked[0].vectors)
+        assert torch.equal(whole.directions.tracked[0].vectors, second.directions.tracked[0].vectors)
 
 
 def test_two_penalties_have_a_memory_each(data):
-    trainer = make(data, penalty=Jacobian(), lr=0.01, epochs=1)
-    trainer.regularizer = replace(trainer.regularizer, penalties=[Jacobian(), Hessian()])
+    one = make(data, penalty=Jacobian(), lr=0.01, epochs=1)
+    trainer = replace(one, regularizer=replace(one.regularizer, penalties=[Jacobian(), Hessian()]))
     train(trainer)
-    assert [tuple(trainer.tracked[i].vectors.shape) for i in (0, 1)] == [(24, 10), (24, 64)]
+    assert [tuple(trainer.directions.tracked[i].vectors.shape) for i in (0, 1)] == [(24, 10), (24, 64)]
 
 
 def test_the_penalised_part_is_another_one_each_epoch(data):

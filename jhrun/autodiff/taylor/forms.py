@@ -183,7 +183,7 @@ def autograd_forms(
             scalars = outputs.flatten() if form.of_outputs else losses
             operator, left = HessianOperator(_given(scalars), x), form.w
         values.append((operator.rmv(left) * form.v.flatten(1)).sum(1))
-        passes += operator.passes
+        passes += operator.passes.total()
     return Forms(outputs, losses, tuple(values), passes)
 
 

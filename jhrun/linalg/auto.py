@@ -1,0 +1,139 @@
+"""The cheapest way to a wanted truth: what may be tried, and what each pass is taken to cost."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from jhrun.linalg.exact import Exact
+from jhrun.linalg.lanczos import Lanczos
+from jhrun.linalg.operator import Operator
+from jhrun.linalg.solver import Direction, Solver
+from jhrun.linalg.tracked import Tracked
+
+COSTS = {"vjp": 0.30, "jvp": 0.38, "hvp": 1.0}
+"""In plain training steps, of a half-width ResNet-18 on CIFAR-10's shape on a CPU (``docs/measurements.md``).
+
+``jhrun bench`` writes those of the machine it runs on to ``costs.json``. On any of them an ``hvp`` costs about as
+much as three ``vjp``, which is what decisions hang on.
+"""
+STEPS = (0, 1, 2)
+"""Power steps from a kept vector that are tried: for so few, they are worth more than Lanczos' method."""
+LADDER = (2, 3, 4, 6, 8, 12, 16)
+"""Iterations of Lanczos' method that are tried."""
+FORMED = 128
+"""The largest small side that is formed and decomposed."""
+SMALL = 16
+"""Likewise where nothing was measured."""
+
+
+class Auto:
+    """Exact, tracked or Lanczos: whichever reaches a wanted truth at the lowest cost.
+
+    Truth is ‖vᵀA‖/σ_max. A ``Trainer`` measures it on a few batches before the first step, before the epochs 1, 2,
+    4, 8, … and at the beginning of each stage of a schedule, and takes the cheapest way that reaches it, with what
+    the memory of directions knows by then; if none does, the truest. Costs are counted passes times a table: no
+    clock enters, so that a run can be repeated bit for bit.
+
+    Called by itself it measures nothing: small sides are decomposed, others get eight steps of Lanczos' method.
+
+    Attributes:
+        truth: wanted.
+        costs: of a pass of each kind, in plain training steps.
+        memory: of directions, an empty one, to be given a place for each example.
+
+    Example:
+        >>> from jhrun.linalg import DenseOperator
+        >>> A = DenseOperator(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+        >>> round(Auto()(A).value.item(), 4)
+        16.0
+    """
+
+    def __init__(
+        self, truth: float = 0.9, costs: str | None = None, dtype: str = "float32", limit: float = 4e9
+    ) -> None:
+        """Set what is wanted.
+
+        Args:
+            truth: above 0 and up to 1.
+            costs: a file that ``jhrun bench`` wrote; None for the table that comes with the package.
+            dtype: of kept vectors, as of ``Tracked``.
+            limit: bytes of them on the device, as of ``Tracked``.
+
+        Raises:
+            ValueError: an argument outside its range, or a file that is none of costs.
+        """
+        if isinstance(truth, bool) or not isinstance(truth, int | float) or not 0 < truth <= 1:
+            raise ValueError(f"truth={truth}: must be above 0 and at most 1")
+        self.truth, self.memory = float(truth), Tracked(dtype=dtype, limit=limit)
+        self.costs = COSTS if costs is None else read_costs(Path(costs))
+
+    def __call__(
+        self, operator: Operator, start: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Direction:
+        """Find a direction without measuring anything.
+
+        Args:
+            operator: any.
+            start: (B, m), where an iteration begins.
+            generator: of random starts.
+
+        Returns:
+            As of the solver that was taken.
+        """
+        small = min(operator.shape[1:]) <= SMALL
+        solver: Solver = Exact() if small else Lanczos(8)
+        return solver(operator, start=start, generator=generator)
+
+    def cost(self, passes: Counter[str]) -> float:
+        """Of passes by kind, in plain training steps; kinds that the table lacks are free: all ways make them."""
+        return sum(self.costs.get(kind, 0.0) * count for kind, count in passes.items())
+
+
+def solver_named(name: str, n: int, memory: Tracked | None = None) -> Solver | Tracked:
+    """The solver of a decision.
+
+    Args:
+        name: ``exact``, ``tracked`` or ``lanczos``.
+        n: products or iterations.
+        memory: from whose vectors it goes on, and which is told of those that it finds; None for none.
+
+    Returns:
+        The memory, set to go on that way, or a solver.
+    """
+    then: Solver | None = None
+    if name == "exact":
+        then = Exact(FORMED)
+    elif name == "lanczos":
+        then = Lanczos(n, image=True)
+    if memory is None:
+        return then or Tracked(products=n)
+    memory.products, memory.then = (n, None) if then is None else (0, then)
+    return memory
+
+
+def read_costs(path: Path) -> dict[str, float]:
+    """A table of costs.
+
+    Args:
+        path: of JSON: an object of numbers above 0 by kind of pass.
+
+    Returns:
+        The table, with the package's own figures for kinds that it lacks.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"costs={path}: cannot be read as JSON ({error}): jhrun bench writes it") from error
+    good = isinstance(table, dict) and all(
+        kind in COSTS and isinstance(c, int | float) and not isinstance(c, bool) and 0 < c < float("inf")
+        for kind, c in table.items()
+    )
+    if not good:
+        raise ValueError(f"costs={path}: must hold numbers above 0 for {', '.join(COSTS)}: jhrun bench writes it")
+    return {**COSTS, **table}
