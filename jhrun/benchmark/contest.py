@@ -19,7 +19,7 @@ from jhrun.linalg.solver import norm, unit_start
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty, PenaltyOutput
 from jhrun.penalties.penalty import Forward
-from jhrun.records import Batch
+from jhrun.records import Batch, Spread
 
 WEIGHT = 0.25
 """Of the penalty in a timed step; it changes no time."""
@@ -120,8 +120,7 @@ def contest(
     scores = [Score("plain", None, 0, medians[0], 1.0, None, None, peaks[0])]
     for contender, seconds, peak in zip(contenders, medians[1:], peaks[1:], strict=True):
         truths, products = truth(model, objective, penalty, contender, batches, norms)
-        ordered = truths.sort().values
-        p10 = float(ordered[max(0, -(-len(ordered) // 10) - 1)])
+        spread = Spread.of(truths)
         scores.append(
             Score(
                 contender.name,
@@ -129,8 +128,8 @@ def contest(
                 products,
                 seconds,
                 seconds / medians[0],
-                float(truths.mean()),
-                p10,
+                spread.mean,
+                spread.p10,
                 peak,
             )
         )

@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from jhrun import seeds
-from jhrun.benchmark import Contender, contest, paper
+from jhrun.benchmark import Contender, contest, paper, pass_costs
 from jhrun.commands.session import device_text, environment, now, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
@@ -28,13 +28,13 @@ from jhrun.records import Batch
 from jhrun.reporting.bench import write_bench
 
 ITERATIVE: dict[str, Callable[[int], Solver]] = {
-    "lanczos": Lanczos,
+    "lanczos": partial(Lanczos, image=True),
     "lanczos_random": partial(Lanczos, start="random"),
     "power": Power,
     "gradient_ascent": GradientAscent,
     "golub_kahan": GolubKahan,
 }
-"""Solvers that come at several n; lanczos_random begins at random where the matrix offers a start."""
+"""Solvers that come at several n; lanczos_random begins at random, and gives the Ritz vector itself."""
 ONCE: dict[str, Callable[[], Solver]] = {"hutchinson": partial(Hutchinson, measured=False), "exact": Exact}
 CROSS_ENTROPY = {"_target_": "jhrun.objectives.classification.CrossEntropy"}
 ALL = ("paper", *ITERATIVE, *ONCE, "tracked")
@@ -88,7 +88,12 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     }
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "bench.json", record)
-    tell(f"{write_bench(output, record)}\n\nfigure: {output / 'bench.svg'}\n{output}")
+    tell(f"{write_bench(output, record)}\n\nfigure: {output / 'bench.svg'}")
+    costs = pass_costs(type(penalty).__name__, scores)
+    if costs:
+        write_json(output / "costs.json", costs)
+        tell(f"for this machine: solver.costs={output / 'costs.json'}")
+    tell(str(output))
     return output
 
 

@@ -13,7 +13,16 @@ from jhrun.records import Decision
 from jhrun.reporting.summary import read_lines
 from jhrun.training import Checkpoint, Trainer
 
-MAY_CHANGE = ("train.epochs", "evaluate", "device", "threads", "dataset.root", "checkpoint.steps", "plugins")
+MAY_CHANGE = (
+    "train.epochs",
+    "evaluate",
+    "device",
+    "threads",
+    "dataset.root",
+    "checkpoint.steps",
+    "log.steps",
+    "plugins",
+)
 """Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""
 
 

@@ -115,7 +115,11 @@ def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str
             objects.regularizer(values, data, plugins),
             objects.optimizer(values, model.parameters(), plugins),
             schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
-            TrainOptions(**values["train"], checkpoint_steps=values["checkpoint"]["steps"]),
+            TrainOptions(
+                **values["train"],
+                checkpoint_steps=values["checkpoint"]["steps"],
+                log_steps=values.get("log", {}).get("steps", TrainOptions.log_steps),
+            ),
             values["seed"],
             measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
         )
@@ -160,9 +164,9 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
     def progress(trainer: Trainer) -> None:
         nonlocal shown
         bar.update(1)
-        if not bar.disable and time.monotonic() - shown > 0.2:
+        if not bar.disable and trainer.means and time.monotonic() - shown > 0.2:
             shown = time.monotonic()
-            means = trainer.running()
+            means = trainer.means
             bar.set_description(f"epoch {trainer.epoch + 1}/{trainer.options.epochs}", refresh=False)
             shares = {"acc": f"{100 * means['accuracy']:.1f}%"} if trainer.dataset.classes else {}
             figures = {"loss": f"{means['loss']:.3g}", **shares, "penalty": f"{means['penalty']:.3g}"}

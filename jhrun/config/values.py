@@ -117,6 +117,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "train.batch_size": whole(1),
     "train.drop_last": one_of(True, False),
     "checkpoint.steps": optional(whole(1)),
+    "log.steps": whole(1),
     "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
     "dataset.validation": share,
     "dataset.dimension": whole(1),

@@ -36,9 +36,11 @@ class TrainOptions:
         batch_size: examples a step.
         drop_last: leave out an epoch's last batch where it is not full.
         checkpoint_steps: also save every so many steps; None for at epoch ends alone.
+        log_steps: host and device meet every so many steps, to show how it goes and to stop where not finite.
     """
 
     epochs: int
     batch_size: int
     drop_last: bool = False
     checkpoint_steps: int | None = None
+    log_steps: int = 20

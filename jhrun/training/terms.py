@@ -105,9 +105,10 @@ def terms(
     task, outputs, targets = results[0].losses, results[0].outputs, chosen.targets
     losses = (1 - w) * task + w * (len(batch) / len(chosen)) * values
     if len(chosen) < len(batch):
-        others = torch.ones(len(batch), dtype=torch.bool, device=batch.targets.device)
-        others[part] = False
-        rest = batch[others]
+        others = torch.ones(len(batch), dtype=torch.int8, device=batch.targets.device)
+        others[part] = 0
+        # not a mask: how many there are would have to be read back from the device
+        rest = batch[others.argsort(descending=True, stable=True)[: len(batch) - len(chosen)]]
         further = model(rest.inputs)
         outputs, targets = torch.cat([outputs, further]), torch.cat([targets, rest.targets])
         task = torch.cat([task, objective(further, rest.targets)])

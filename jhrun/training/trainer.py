@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
 from jhrun.training.terms import SUMS, terms
+from jhrun.training.update import masked_update
 from jhrun.training.validation import validate
 
 
@@ -48,6 +49,7 @@ class Trainer:
         step: steps done in the epoch under way.
         sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
         seconds: spent on it.
+        means: over the epoch so far, as of the last meeting of host and device, by name; empty before the first.
         best: the best validation accuracy so far, or validation loss where there are no classes.
         directions: who finds them in each epoch, with what is remembered.
         measure: further figures of the validation part at each epoch's end, for the records.
@@ -79,6 +81,8 @@ class Trainer:
                 "examples, and drop_last leaves out batches that are not full"
             )
         self.sums = self._no_sums()
+        self.refused = torch.zeros((), dtype=torch.int64, device=self.sums.device)
+        self.means: dict[str, float] = {}
         self.directions = Directions(self.regularizer, self.dataset, self.seed)
 
     @property
@@ -126,6 +130,8 @@ class Trainer:
             for batch in batches:
                 begun = time.perf_counter()
                 self.take_step(batch)
+                if self.step == self.steps or self.steps_done % self.options.log_steps == 0:
+                    self.meet()
                 self.seconds += time.perf_counter() - begun
                 progress(self)
                 every = self.options.checkpoint_steps
@@ -164,11 +170,23 @@ class Trainer:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(now)
-        self.optimizer.zero_grad()
-        made.losses.mean().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        done = masked_update(self.optimizer, made.losses.mean())
         self.sums += made.observed()
         self.step += 1
+        # the first step that was refused, counted from 1
+        self.refused = torch.where((self.refused == 0) & ~done, self.steps_done, self.refused)
+
+    def meet(self) -> None:
+        """Read back from the device how the epoch goes; what was not finite since the last meeting ends the run.
+
+        Raises:
+            NumericalError: something was not; no weight was changed by it.
+        """
+        *sums, refused = torch.cat([self.sums, self.refused[None]]).tolist()
+        self.means = _means(sums, self._seen())
+        bad = [name for name, value in self.means.items() if not math.isfinite(value)]
+        if bad or refused:
+            self._refuse(" and ".join(bad) or "gradient", int(refused) or self.steps_done)
 
     def checkpoint(self) -> Checkpoint:
         """Everything needed to go on from here; refused where a value is not finite."""
@@ -191,9 +209,7 @@ class Trainer:
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
-        sums = dict(zip(SUMS, self.sums.tolist(), strict=True))
-        counts = {"penalty": sums.pop("penalised"), "residual": sums.pop("measured")}
-        return {name: value / max(1, counts.get(name, self._seen())) for name, value in sums.items()}
+        return _means(self.sums.tolist(), self._seen())
 
     def _part(self, size: int) -> Tensor | None:
         """Positions of the examples of a batch that are penalised; None for all."""
@@ -218,7 +234,7 @@ class Trainer:
         self._require_finite()
         validated = validate(self.model, self.dataset.validation, self.objective)
         if validated and not math.isfinite(validated[0]):
-            self._refuse("the validation loss")
+            self._refuse("the validation loss", self.steps_done)
         line = self._record(validated)
         self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
         improved = self._improved(line)
@@ -268,15 +284,21 @@ class Trainer:
         return torch.zeros(len(SUMS), dtype=torch.float64, device=self.dataset.train.targets.device)
 
     def _require_finite(self) -> None:
-        bad = [name for name, value in self.running().items() if not math.isfinite(value)]
-        if not bad and not all(bool(p.isfinite().all()) for p in self.model.parameters()):
-            bad = ["weights"]
-        if bad:
-            self._refuse(" and ".join(bad))
+        self.meet()
+        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            self._refuse("weights", self.steps_done)
 
-    def _refuse(self, what: str) -> NoReturn:
+    def _refuse(self, what: str, step: int) -> NoReturn:
+        epoch, of_epoch = divmod(step - 1, self.steps)
         raise NumericalError(
             f"{what} became infinite or not a number",
-            f"epoch {self.epoch + 1}, by step {self.step} of {self.steps}",
+            f"epoch {epoch + 1}, step {of_epoch + 1} of {self.steps}",
             "lower optimizer.lr or regularizer.weight; a checkpoint, if one was saved, holds finite weights",
         )
+
+
+def _means(sums: Sequence[float], seen: int) -> dict[str, float]:
+    """Means by name from sums in the order of ``SUMS``, over so many examples, or those that a mean is of."""
+    named = dict(zip(SUMS, sums, strict=True))
+    counts = {"penalty": named.pop("penalised"), "residual": named.pop("measured")}
+    return {name: value / max(1, counts.get(name, seen)) for name, value in named.items()}

@@ -47,3 +47,28 @@ def test_what_is_typed_wrong_is_named(jhrun):
     code, _, err = jhrun("bench", "rounds=0")
     assert code == 2
     assert "rounds" in err
+
+
+def test_the_costs_of_this_machine_are_written_for_auto(tiny, jhrun):
+    tiny("evaluate=false", "regularizer=hessian")
+    for _ in range(5):
+        code, out, err = jhrun("bench", "run=run", "solvers=[lanczos]", "rounds=3", "iterations=[1,12]", *FEW[2:])
+        assert code == 0, err
+        if "solver.costs=" in out:
+            break
+    said = next(line for line in out.splitlines() if "solver.costs=" in line)
+    costs = Path(said.split("solver.costs=")[1])
+    assert json.loads(costs.read_text())["hvp"] > 0
+    code, out, err = jhrun(
+        "train", "model=mlp", "model.widths=[8]", "train.epochs=1", "evaluate=false", f"solver.costs={costs}"
+    )
+    assert code == 0, err
+    (line, *_) = (Path(out.splitlines()[-1]) / "decisions.jsonl").read_text().splitlines()
+    assert json.loads(line)["costs"]["hvp"] == json.loads(costs.read_text())["hvp"]
+
+
+def test_a_file_without_costs_is_named(jhrun):
+    code, _, err = jhrun("train", "solver.costs=nowhere.json")
+    assert code == 2
+    assert "nowhere.json" in err
+    assert err.count("\n") == 1

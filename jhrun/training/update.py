@@ -1,0 +1,39 @@
+"""One update of the weights, which the device refuses by itself where something is not finite."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def masked_update(optimizer: Optimizer, loss: Tensor) -> Tensor:
+    """A step down the loss's gradient; where loss or gradient is not finite, no weight changes.
+
+    Nothing is read back from the device. The optimizer's own state then takes a gradient of 0.
+
+    Args:
+        optimizer: of the parameters.
+        loss: a scalar with its graph.
+
+    Returns:
+        Whether the step was made, a scalar on the device.
+
+    Example:
+        >>> w = torch.nn.Parameter(torch.tensor([1.0]))
+        >>> masked_update(torch.optim.SGD([w], lr=0.5), (w * torch.inf).sum()), w.data
+        (tensor(False), tensor([1.]))
+    """
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    held = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    before = [p.detach().clone() for p in held]
+    largest = torch.nn.utils.get_total_norm([p.grad for p in held], norm_type=math.inf)
+    finite = loss.detach().isfinite() & largest.isfinite()
+    for p in held:
+        p.grad.copy_(torch.where(finite, p.grad, 0))
+    optimizer.step()
+    with torch.no_grad():
+        for p, old in zip(held, before, strict=True):
+            p.copy_(torch.where(finite, p, old))
+    return finite

@@ -1,0 +1,139 @@
+"""Steps that the device refuses by itself, and steps that read nothing back from it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.optim import SGD, Adam
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from jhrun.data.digits import digits
+from jhrun.errors import NumericalError
+from jhrun.linalg import Auto, Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Tracked
+from jhrun.models import MLP
+from jhrun.objectives import CrossEntropy
+from jhrun.penalties import Hessian, Jacobian
+from jhrun.training import Regularizer, Trainer, TrainOptions
+from jhrun.training.update import masked_update
+
+
+def make(objective=None, solver=None, penalty=None, fraction=1.0, **options):
+    whole = digits()
+    data = replace(whole, train=whole.train[:40], crop=1, flip=True, hold=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = MLP(widths=[12], activation="softplus", **vars(data.spec))
+    penalties = [penalty] if penalty else []
+    regularizer = Regularizer(penalties, lambda _: 0.3, lambda _: solver or Exact(), fraction)
+    return Trainer(
+        model,
+        data,
+        objective or CrossEntropy(),
+        regularizer,
+        # Adam counts its steps in tensors of the host, which it reads
+        SGD(model.parameters(), lr=1e-3, momentum=0.9),
+        lambda _: 1e-3,
+        TrainOptions(**{"epochs": 2, "batch_size": 8, **options}),
+        seed=1,
+    )
+
+
+def weights(trainer):
+    return [p.detach().clone() for p in trainer.model.parameters()]
+
+
+@pytest.mark.parametrize("make_optimizer", [lambda p: SGD(p, lr=0.1, momentum=0.9), lambda p: Adam(p, lr=0.1)])
+def test_a_finite_step_is_the_optimizer_s_own(make_optimizer):
+    first, second = (torch.nn.Linear(3, 2) for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    x = torch.rand(5, 3)
+    optimizers = [make_optimizer(model.parameters()) for model in (first, second)]
+    for _ in range(3):
+        assert bool(masked_update(optimizers[0], first(x).square().mean()))
+        optimizers[1].zero_grad()
+        second(x).square().mean().backward()
+        optimizers[1].step()
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_step_that_is_not_finite_changes_no_weight_and_the_next_one_goes_on(bad):
+    model = torch.nn.Linear(3, 2)
+    optimizer = Adam(model.parameters(), lr=0.1)
+    x = torch.rand(5, 3)
+    masked_update(optimizer, model(x).square().mean())
+    before = [p.detach().clone() for p in model.parameters()]
+    assert not bool(masked_update(optimizer, model(x).square().mean() * bad))
+    assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
+    assert bool(masked_update(optimizer, model(x).square().mean()))
+    assert not any(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+class Steep(CrossEntropy):
+    """Finite losses whose gradient is infinite at one step."""
+
+    def __init__(self, step):
+        self.left = step
+
+    def __call__(self, outputs, targets):
+        losses = super().__call__(outputs, targets)
+        if torch.is_grad_enabled():
+            self.left -= 1
+        return losses + (losses - losses.detach()).abs().sqrt() if self.left == 0 else losses
+
+
+@pytest.mark.parametrize(("step", "where"), [(3, "epoch 1, step 3 of 5"), (7, "epoch 2, step 2 of 5")])
+@pytest.mark.parametrize("log_steps", [1, 2, 100])
+def test_an_infinite_gradient_is_reported_at_the_next_meeting_with_its_step(step, where, log_steps):
+    trainer = make(Steep(step), log_steps=log_steps)
+    with pytest.raises(NumericalError, match=f"gradient became infinite or not a number, {where}"):
+        trainer.run(save=lambda *_: None, record=lambda _: None)
+    due = min(log_steps * math.ceil(step / log_steps), 5 * math.ceil(step / 5))
+    assert trainer.steps_done == due
+    assert all(p.isfinite().all() for p in trainer.model.parameters())
+
+
+def test_figures_are_those_of_the_last_meeting():
+    trainer = make(log_steps=3, epochs=1)
+    seen = []
+    trainer.run(save=lambda *_: None, record=lambda _: None, progress=lambda t: seen.append(dict(t.means)))
+    assert seen[:2] == [{}, {}]
+    assert seen[2] == seen[3] != seen[4]
+
+
+class Reads(TorchDispatchMode):
+    """Operations that make the host wait for the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        masks = name in {"index", "index_put_"} and any(t is not None and t.dtype == torch.bool for t in args[1])
+        if name in {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal"} or masks:
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+SOLVERS = [
+    *(Exact(), Lanczos(2, image=True), Power(2), Hutchinson(measured=False), GolubKahan(2)),
+    *(GradientAscent(2, 0.5), Tracked(), Tracked(products=1), Auto()),
+]
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+@pytest.mark.parametrize("penalty", [Jacobian(), Hessian()], ids=["jacobian", "hessian"])
+@pytest.mark.parametrize("solver", SOLVERS, ids=lambda s: type(s).__name__.lower())
+def test_a_step_reads_nothing_back(solver, penalty, fraction):
+    trainer = make(solver=solver, penalty=penalty, fraction=fraction)
+    trainer.model.train()
+    trainer.decide()
+    batches = iter(trainer.dataset.epoch(0, 8, seed=1))
+    trainer.take_step(next(batches))
+    with Reads() as reads:
+        trainer.take_step(next(batches))
+    assert reads.found == []
