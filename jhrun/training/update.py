@@ -1,6 +1,7 @@
 """One update of the weights, which the device refuses by itself where something is not finite."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch.optim import Optimizer
 def masked_update(optimizer: Optimizer, loss: Tensor) -> Tensor:
     """A step down the loss's gradient; where loss or gradient is not finite, no weight changes.
 
-    Nothing is read back from the device. The optimizer's own state then takes a gradient of 0.
+    Nothing is read back from the device.
 
     Args:
         optimizer: of the parameters.
@@ -27,13 +28,32 @@ def masked_update(optimizer: Optimizer, loss: Tensor) -> Tensor:
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     held = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    before = [p.detach().clone() for p in held]
     largest = torch.nn.utils.get_total_norm([p.grad for p in held], norm_type=math.inf)
     finite = loss.detach().isfinite() & largest.isfinite()
-    for p in held:
-        p.grad.copy_(torch.where(finite, p.grad, 0))
+    if finite.is_cpu:
+        # the host itself: there is nobody to wait for
+        if finite:
+            optimizer.step()
+    else:
+        masked_step(optimizer, held, finite)
+    return finite
+
+
+def masked_step(optimizer: Optimizer, parameters: Sequence[Tensor], good: Tensor) -> None:
+    """The optimizer's step if ``good``, and no change of the weights otherwise, without a look at it.
+
+    The optimizer's own state then takes a gradient of 0.
+
+    Args:
+        optimizer: of the parameters.
+        parameters: those that have a gradient.
+        good: a bool, on their device.
+    """
+    before = [p.detach().clone() for p in parameters]
+    for p in parameters:
+        assert p.grad is not None
+        p.grad.copy_(torch.where(good, p.grad, 0))
     optimizer.step()
     with torch.no_grad():
-        for p, old in zip(held, before, strict=True):
-            p.copy_(torch.where(finite, p, old))
-    return finite
+        for p, old in zip(parameters, before, strict=True):
+            p.copy_(torch.where(good, p, old))

@@ -423,7 +423,7 @@ def test_auto_says_stores_and_reports_what_it_took_and_a_resumed_run_keeps_to_it
     assert json.loads((run / "report.json").read_text())["decisions"] == decisions
     assert "from epoch 1, truth" in (run / "report.md").read_text()
     # as after a crash between a decision and the checkpoint after it
-    torn = decisions + [{**decisions[-1], "epoch": 4, "solver": "exact", "n": 0}]
+    torn = [*decisions, {**decisions[-1], "epoch": 4, "solver": "exact", "n": 0}]
     (run / "decisions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in torn) + '{"epoch": 5, "pen')
     code, out, err = jhrun("train", "resume=run", "train.epochs=5")
     assert code == 0, err
