@@ -153,7 +153,7 @@ def resources_named(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
-        remedy = f"lower train.batch_size or solver.iterations in a new run, or free some, {again}"
+        remedy = f"set train.micro_batch, or lower train.batch_size, in a new run; or free some, {again}"
         raise ResourceError(
             f"memory ran out ({str(error).splitlines()[0] if str(error) else 'CPU'})", "", remedy
         ) from error

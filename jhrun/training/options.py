@@ -35,6 +35,8 @@ class TrainOptions:
         epochs: how many.
         batch_size: examples a step.
         drop_last: leave out an epoch's last batch where it is not full.
+        micro_batch: under a penalty, examples of a batch that are worked on at once: fewer take less memory, and
+            their gradients add up to the same. None for all.
         checkpoint_steps: also save every so many steps; None for at epoch ends alone.
         log_steps: host and device meet every so many steps, to show how it goes and to stop where not finite.
     """
@@ -42,5 +44,6 @@ class TrainOptions:
     epochs: int
     batch_size: int
     drop_last: bool = False
+    micro_batch: int | None = None
     checkpoint_steps: int | None = None
     log_steps: int = 20

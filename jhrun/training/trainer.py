@@ -21,7 +21,7 @@ from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
 from jhrun.training.terms import SUMS, terms
-from jhrun.training.update import masked_update
+from jhrun.training.update import finite_step
 from jhrun.training.validation import validate
 
 
@@ -158,20 +158,29 @@ class Trainer:
         torch.manual_seed(seeds.derive(self.seed, "layers", self.steps_done))
         w = self._weight(now)
         random = seeds.generator(batch.inputs.device, self.seed, "direction", self.steps_done)
-        made = terms(
-            self.model,
-            self.objective,
-            self.regularizer.penalties,
-            self.directions.solvers(self.epoch),
-            batch,
-            w,
-            part=self._part(len(batch)),
-            generator=random,
-        )
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(now)
-        done = masked_update(self.optimizer, made.losses.mean())
-        self.sums += made.observed()
+        self.optimizer.zero_grad()
+        loss = torch.zeros((), device=batch.inputs.device)
+        # without a penalty a layer may look at the whole batch
+        at_once = self.options.micro_batch if w > 0 else None
+        for first in range(0, len(batch), at_once or len(batch)):
+            some = batch[first : first + (at_once or len(batch))]
+            made = terms(
+                self.model,
+                self.objective,
+                self.regularizer.penalties,
+                self.directions.solvers(self.epoch),
+                some,
+                w,
+                part=self._part(len(some), first),
+                generator=random,
+            )
+            share = made.losses.sum() / len(batch)
+            share.backward()  # type: ignore[no-untyped-call]
+            self.sums += made.observed()
+            loss = loss + share.detach()
+        done = finite_step(self.optimizer, loss)
         self.step += 1
         # the first step that was refused, counted from 1
         self.refused = torch.where((self.refused == 0) & ~done, self.steps_done, self.refused)
@@ -211,12 +220,12 @@ class Trainer:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
         return _means(self.sums.tolist(), self._seen())
 
-    def _part(self, size: int) -> Tensor | None:
-        """Positions of the examples of a batch that are penalised; None for all."""
+    def _part(self, size: int, first: int = 0) -> Tensor | None:
+        """Positions of those that are penalised among so many of a batch, from the first on; None for all."""
         if self.regularizer.fraction == 1:
             return None
         few = max(1, round(self.regularizer.fraction * size))
-        shuffle = seeds.generator("cpu", self.seed, "fraction", self.steps_done)
+        shuffle = seeds.generator("cpu", self.seed, "fraction", self.steps_done, first)
         return torch.randperm(size, generator=shuffle)[:few].to(self.sums.device)
 
     def _penalised(self, epoch: float) -> bool:

@@ -8,25 +8,24 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
-def masked_update(optimizer: Optimizer, loss: Tensor) -> Tensor:
-    """A step down the loss's gradient; where loss or gradient is not finite, no weight changes.
+def finite_step(optimizer: Optimizer, loss: Tensor) -> Tensor:
+    """The optimizer's step, unless the loss or a gradient is not finite: then no weight changes.
 
     Nothing is read back from the device.
 
     Args:
-        optimizer: of the parameters.
-        loss: a scalar with its graph.
+        optimizer: of the parameters, which have their gradients.
+        loss: whose gradients they are, a scalar.
 
     Returns:
         Whether the step was made, a scalar on the device.
 
     Example:
         >>> w = torch.nn.Parameter(torch.tensor([1.0]))
-        >>> masked_update(torch.optim.SGD([w], lr=0.5), (w * torch.inf).sum()), w.data
+        >>> w.grad = torch.tensor([torch.inf])
+        >>> finite_step(torch.optim.SGD([w], lr=0.5), torch.tensor(0.0)), w.data
         (tensor(False), tensor([1.]))
     """
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
     held = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     largest = torch.nn.utils.get_total_norm([p.grad for p in held], norm_type=math.inf)
     finite = loss.detach().isfinite() & largest.isfinite()

@@ -8,6 +8,7 @@ import torch
 from torch.optim import SGD, Adam
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jhrun.benchmark.memory import peak_bytes
 from jhrun.data.digits import digits
 from jhrun.errors import NumericalError
 from jhrun.linalg import Auto, Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Tracked
@@ -15,7 +16,7 @@ from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
 from jhrun.training import Regularizer, Trainer, TrainOptions
-from jhrun.training.update import masked_step, masked_update
+from jhrun.training.update import finite_step, masked_step
 
 
 def make(objective=None, solver=None, penalty=None, fraction=1.0, **options):
@@ -39,8 +40,10 @@ def make(objective=None, solver=None, penalty=None, fraction=1.0, **options):
     )
 
 
-def weights(trainer):
-    return [p.detach().clone() for p in trainer.model.parameters()]
+def update(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    return finite_step(optimizer, loss.detach())
 
 
 @pytest.mark.parametrize("make_optimizer", [lambda p: SGD(p, lr=0.1, momentum=0.9), lambda p: Adam(p, lr=0.1)])
@@ -50,7 +53,7 @@ def test_a_finite_step_is_the_optimizer_s_own(make_optimizer):
     x = torch.rand(5, 3)
     optimizers = [make_optimizer(model.parameters()) for model in (first, second)]
     for _ in range(3):
-        assert bool(masked_update(optimizers[0], first(x).square().mean()))
+        assert bool(update(optimizers[0], first(x).square().mean()))
         optimizers[1].zero_grad()
         second(x).square().mean().backward()
         optimizers[1].step()
@@ -63,11 +66,11 @@ def test_a_step_that_is_not_finite_changes_no_weight_and_the_next_one_goes_on(ba
     model = torch.nn.Linear(3, 2)
     optimizer = Adam(model.parameters(), lr=0.1)
     x = torch.rand(5, 3)
-    masked_update(optimizer, model(x).square().mean())
+    update(optimizer, model(x).square().mean())
     before = [p.detach().clone() for p in model.parameters()]
-    assert not bool(masked_update(optimizer, model(x).square().mean() * bad))
+    assert not bool(update(optimizer, model(x).square().mean() * bad))
     assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
-    assert bool(masked_update(optimizer, model(x).square().mean()))
+    assert bool(update(optimizer, model(x).square().mean()))
     assert not any(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
     assert all(p.isfinite().all() for p in model.parameters())
 
@@ -158,3 +161,43 @@ def test_a_step_reads_nothing_back(solver, penalty, fraction):
         trainer.take_step(next(batches))
     # on the host, the one look at whether all was finite
     assert reads.found == ["_local_scalar_dense"]
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+@pytest.mark.parametrize("micro_batch", [1, 3, 8, 100])
+@pytest.mark.parametrize("penalty", [Jacobian(), Hessian()], ids=["jacobian", "hessian"])
+def test_gradients_of_micro_batches_add_up_to_the_batch_s(penalty, micro_batch, fraction):
+    options = {"penalty": penalty, "solver": Exact(), "fraction": fraction}
+    whole, parts = make(**options), make(**options, micro_batch=micro_batch)
+    for trainer in (whole, parts):
+        trainer.model.double().train()
+        # all of a part's examples, so that both penalise the same
+        trainer._part = (lambda size, first=0: None) if fraction == 1 else trainer._part
+        (batch, *_) = trainer.dataset.epoch(0, 8, seed=1)
+        trainer.take_step(replace(batch, inputs=batch.inputs.double()))
+    if fraction == 1:
+        for one, other in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
+            assert (one.grad - other.grad).norm() <= 1e-12 * one.grad.norm()
+        assert torch.allclose(whole.sums, parts.sums, rtol=1e-12)
+    else:
+        assert parts.sums[-2] == sum(max(1, round(min(micro_batch, 8 - i) / 2)) for i in range(0, 8, micro_batch))
+
+
+def test_memory_falls_with_the_micro_batch():
+    def peak(micro_batch):
+        trainer = make(penalty=Hessian(), solver=Lanczos(2), micro_batch=micro_batch)
+        (batch, *_) = trainer.dataset.epoch(0, 32, seed=1)
+        return peak_bytes(lambda: trainer.take_step(batch))
+
+    peak(None)
+    assert peak(8) < 0.6 * peak(None)
+
+
+def test_micro_batches_track_as_the_batch_does():
+    whole, parts = (make(penalty=Jacobian(), solver=Tracked(), micro_batch=size) for size in (None, 3))
+    for trainer in (whole, parts):
+        trainer.model.train()
+        for batch in trainer.dataset.epoch(0, 8, seed=1):
+            trainer.take_step(batch)
+    assert bool(parts.directions.tracked[0].known.all())
+    assert parts.directions.tracked[0].vectors.shape == whole.directions.tracked[0].vectors.shape
