@@ -35,6 +35,7 @@ READING = {
             quantile over the examples beside it
   peak      bytes of tensors that a step holds at most, over a plain step's
   frontier  a star where no other solver is both cheaper and truer: choose among these
+  start is the vector that the matrix offers, at no search: a loss's gradient
   paper is the published algorithm as it is; tracked is asked on a network that stands still, which flatters it
 """,
 }

@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from jhrun import seeds
-from jhrun.benchmark import Contender, contest, paper, pass_costs
+from jhrun.benchmark import Contender, contest, operator, paper, pass_costs
 from jhrun.commands.session import device_text, environment, now, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
@@ -37,7 +37,7 @@ ITERATIVE: dict[str, Callable[[int], Solver]] = {
 """Solvers that come at several n; lanczos_random begins at random, and gives the Ritz vector itself."""
 ONCE: dict[str, Callable[[], Solver]] = {"hutchinson": partial(Hutchinson, measured=False), "exact": Exact}
 CROSS_ENTROPY = {"_target_": "jhrun.objectives.classification.CrossEntropy"}
-ALL = ("paper", *ITERATIVE, *ONCE, "tracked")
+ALL = ("paper", *ITERATIVE, *ONCE, "start", "tracked")
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
@@ -169,6 +169,8 @@ def _contenders(
                 print(f"left out: {error}", file=sys.stderr)
                 continue
             yield Contender(name, None, way(solver))
+        elif name == "start" and penalty.start(operator(model, objective, penalty, batches[0])) is not None:
+            yield Contender(name, None, way(Tracked()))
         elif name == "tracked":
             memory = Tracked().over(sum(map(len, batches)))
             yield Contender(name, None, way(memory), memory)

@@ -19,10 +19,8 @@ COSTS = {"vjp": 0.30, "jvp": 0.38, "hvp": 1.0}
 ``jhrun bench`` writes those of the machine it runs on to ``costs.json``. On any of them an ``hvp`` costs about as
 much as three ``vjp``, which is what decisions hang on.
 """
-STEPS = (0, 1, 2)
-"""Power steps from a kept vector that are tried: for so few, they are worth more than Lanczos' method."""
-LADDER = (2, 3, 4, 6, 8, 12, 16)
-"""Iterations of Lanczos' method that are tried."""
+LADDER = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Iterations of Lanczos' method that are tried, with the image of the Ritz vector: the first is a power step."""
 FORMED = 128
 """The largest small side that is formed and decomposed."""
 SMALL = 16
@@ -96,21 +94,21 @@ def solver_named(name: str, n: int, memory: Tracked | None = None) -> Solver | T
     """The solver of a decision.
 
     Args:
-        name: ``exact``, ``tracked`` or ``lanczos``.
-        n: products or iterations.
+        name: ``exact``, ``lanczos``, or without a search ``tracked`` and ``start``: the kept vector, the offered one.
+        n: iterations.
         memory: from whose vectors it goes on, and which is told of those that it finds; None for none.
 
     Returns:
         The memory, set to go on that way, or a solver.
     """
-    then: Solver | None = None
+    found: Solver | None = None
     if name == "exact":
-        then = Exact(FORMED)
+        found = Exact(FORMED)
     elif name == "lanczos":
-        then = Lanczos(n, image=True)
+        found = Lanczos(n, image=True)
     if memory is None:
-        return then or Tracked(products=n)
-    memory.products, memory.then = (n, None) if then is None else (0, then)
+        return found or Tracked()
+    memory.products, memory.then = 0, found
     return memory
 
 

@@ -47,8 +47,9 @@ class Measured:
     """One way to find a direction, tried on a few batches.
 
     Attributes:
-        solver: ``exact``, ``tracked`` or ``lanczos``.
-        n: products spent beside the training step, or iterations; 0 for ``exact``.
+        solver: ``exact``; ``lanczos``; or without a search ``tracked``, the kept vector, and ``start``, the one
+            that the matrix offers.
+        n: iterations of ``lanczos``, else 0.
         cost: of the search, in plain training steps: passes made times what each costs.
         truth: mean of ‖vᵀA‖/σ over the examples, σ being an upper bound of σ_max by its residual.
         truth_p10: its 10 % quantile.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from jhrun.autodiff import LeanConvolutions
 from jhrun.linalg import Auto, Direction, Exact, Lanczos, Operator, Tracked
-from jhrun.linalg.auto import FORMED, LADDER, STEPS, solver_named
+from jhrun.linalg.auto import FORMED, LADDER, solver_named
 from jhrun.linalg.solver import norm
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty
@@ -50,7 +50,8 @@ def measurements(
     formed = min(first.shape[1:]) <= (LADDER[-1] if first.symmetric else FORMED)
     bounds = [_bound(penalty, forward, formed, generator) for forward in forwards]
     found: list[Measured] = []
-    for name, n in ladder(first.shape[1], formed, memory is not None):
+    offered = penalty.start(first) is not None
+    for name, n in ladder(first.shape[1], formed, remembered=memory is not None, offered=offered):
         truths, passes = [], Counter[str]()
         for batch, forward, bound in zip(batches, forwards, bounds, strict=True):
             operator = penalty.operator(forward)
@@ -69,22 +70,25 @@ def measurements(
     return found
 
 
-def ladder(side: int, formed: bool, remembered: bool) -> Iterator[tuple[str, int]]:
+def ladder(side: int, formed: bool, *, remembered: bool, offered: bool) -> Iterator[tuple[str, int]]:
     """What is tried: ``exact`` where a side can be formed, then the others, the cheapest first.
 
     Args:
         side: m of an m×n matrix.
         formed: whether ``exact`` can be had.
         remembered: whether directions are kept.
+        offered: whether the matrix offers a start.
 
     Yields:
         Names and n, as in a ``Decision``.
     """
     if formed:
         yield "exact", 0
-    steps = STEPS if remembered else ()
-    yield from (("tracked", n) for n in steps)
-    yield from (("lanczos", n) for n in LADDER if n < side and n not in steps)
+    if remembered:
+        yield "tracked", 0
+    elif offered:
+        yield "start", 0
+    yield from (("lanczos", n) for n in LADDER if n <= side)
 
 
 def chosen(measured: Sequence[Measured], wanted: float) -> Measured:
