@@ -94,7 +94,8 @@ def solver_named(name: str, n: int, memory: Tracked | None = None) -> Solver | T
     """The solver of a decision.
 
     Args:
-        name: ``exact``, ``lanczos``, or without a search ``tracked`` and ``start``: the kept vector, the offered one.
+        name: ``exact``, ``lanczos``; or without a search ``tracked``, the kept vector, or ``start``, the offered
+            one.
         n: iterations.
         memory: from whose vectors it goes on, and which is told of those that it finds; None for none.
 
