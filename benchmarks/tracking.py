@@ -97,7 +97,7 @@ def candidates(trainer: Trainer, batch: Batch, memory: Tracked) -> dict[str, Ten
     offered = penalty.start(whole)
     fresh = batch.fresh if penalty.frame == "inputs" else None
     assert batch.index is not None
-    v = memory.propose(whole, batch.index, fresh=fresh, start=offered, generator=random).detach()
+    v = memory.propose(whole, batch.index, fresh=fresh, start=offered, generator=random).vector.detach()
     kept, other = krylov(matrix, v), krylov(matrix, unit_start(matrix, None, random))
     assert kept.t is not None
     one, first = torch.ones_like(v[:, :1]), kept.t[:, 0]
@@ -168,7 +168,7 @@ def probed(trainer: Trainer, examples: int) -> dict[str, list[float]]:
     """The summary of every way to a direction, on the coming epoch's first examples."""
     size, solver = trainer.options.batch_size, trainer.regularizer.solver(trainer.epoch)
     assert isinstance(solver, Tracked)
-    memory = trainer.tracked.get(0, solver.over(len(trainer.dataset.train)))
+    memory = trainer.directions.tracked.get(0, solver.over(len(trainer.dataset.train)))
     coming = islice(trainer.dataset.epoch(trainer.epoch, size, seed=trainer.seed), -(-examples // size))
     found = [candidates(trainer, batch, memory) for batch in coming]
     return {name: summary(torch.cat([shares[name] for shares in found])) for name in PRODUCTS if name in found[0]}
