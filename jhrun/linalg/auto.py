@@ -109,7 +109,7 @@ def solver_named(name: str, n: int, memory: Tracked | None = None) -> Solver | T
         found = Lanczos(n, image=True)
     if memory is None:
         return found or Tracked()
-    memory.products, memory.then = 0, found
+    memory.then = found
     return memory
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
-from jhrun.linalg.solver import Direction, Start, assess, known_start, power_step, unit_start, whole_number
+from jhrun.linalg.solver import Direction, Start, assess, known_start, norm, unit_start, whole_number
 
 
 class Power:
@@ -50,6 +50,8 @@ class Power:
         iterated = operator if operator.symmetric else operator.gram()
         v = unit_start(iterated, start if self.start == "offered" else None, generator)
         for _ in range(self.iterations):
-            v = power_step(iterated, v)
+            w = iterated.mv(v)
+            length = norm(w)[:, None]
+            v = torch.where(length > 0, w / length, v)
         found = assess(operator, v)
         return found._replace(products=found.products + self.iterations * (1 if operator.symmetric else 2))

@@ -89,21 +89,6 @@ def assess(operator: Operator, v: Tensor) -> Direction:
     return Direction(v, value, residual, 1 if operator.symmetric else 2, row)
 
 
-def power_step(operator: Operator, v: Tensor) -> Tensor:
-    """Mv/‖Mv‖ of unit vectors, for one product with M; where Mv is 0, v stays.
-
-    Args:
-        operator: M, symmetric, m×m.
-        v: (B, m).
-
-    Returns:
-        (B, m), unit vectors.
-    """
-    w = operator.mv(v)
-    length = norm(w)[:, None]
-    return torch.where(length > 0, w / length, v)
-
-
 def norm(v: Tensor) -> Tensor:
     """‖v‖ of each row, (B, m) → (B,), without the under- and overflow of squares at extreme scales."""
     scale = v.abs().amax(1)

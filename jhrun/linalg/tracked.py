@@ -6,8 +6,9 @@ from copy import copy
 import torch
 from torch import Tensor
 
+from jhrun.linalg.lanczos import Lanczos
 from jhrun.linalg.operator import Operator
-from jhrun.linalg.solver import Direction, Solver, norm, power_step, unit_start, whole_number
+from jhrun.linalg.solver import Direction, Solver, norm, unit_start, whole_number
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -24,7 +25,6 @@ class Tracked:
     else at a random one.
 
     Attributes:
-        products: power steps before each proposal.
         dtype: of the kept vectors.
         limit: bytes of them on the device.
         then: a solver that goes on from the kept vector before each proposal; None for none.
@@ -48,7 +48,9 @@ class Tracked:
         """Set what is spent and where the vectors are kept.
 
         Args:
-            products: power steps on A (AAᵀ, two products each, where A is not symmetric) before each proposal.
+            products: with A (with AAᵀ, twice as many, where A is not symmetric), spent before each proposal:
+                iterations of Lanczos' method from the kept vector, with the image of what it finds; one is a power
+                step.
             dtype: of the kept vectors: ``float32``, ``float16`` or ``bfloat16``.
             limit: bytes on the device; from there on they are kept in the host's memory.
 
@@ -61,8 +63,8 @@ class Tracked:
             raise ValueError(f"dtype={dtype!r}: must be one of {', '.join(DTYPES)}")
         if not limit > 0:
             raise ValueError(f"limit={limit}: must be above 0")
-        self.products, self.dtype, self.limit = int(products), dtype, float(limit)
-        self.then: Solver | None = None
+        self.dtype, self.limit = dtype, float(limit)
+        self.then: Solver | None = Lanczos(products, image=True) if products else None
         self.examples = 0
         self.vectors = torch.empty(0, 0)
         self.known = torch.empty(0, dtype=torch.bool)
@@ -179,14 +181,7 @@ class Tracked:
         self.known = torch.zeros(self.examples, dtype=torch.bool, device=place)
 
     def _refined(self, operator: Operator, v: Tensor, generator: torch.Generator | None) -> Direction:
-        iterated = _square(operator)
-        for _ in range(self.products):
-            v = power_step(iterated, v)
-        spent = self.products * (1 if operator.symmetric else 2)
-        if self.then is None:
-            return Direction(v, None, None, spent)
-        found = self.then(operator, start=v, generator=generator)
-        return found._replace(products=spent + found.products)
+        return Direction(v, None, None, 0) if self.then is None else self.then(operator, v, generator)
 
 
 def _square(operator: Operator) -> Operator:

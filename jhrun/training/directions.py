@@ -103,7 +103,7 @@ class Directions:
 
     def _memory(self, number: int, wanted: Tracked) -> Tracked:
         known = self.tracked.setdefault(number, wanted.over(len(self.dataset.train)))
-        known.products, known.limit, known.then = wanted.products, wanted.limit, None
+        known.limit, known.then = wanted.limit, wanted.then
         return known
 
     def _decided(self, number: int, auto: Auto) -> Solver:

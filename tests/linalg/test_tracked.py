@@ -91,14 +91,18 @@ def test_one_visit_is_one_power_step_on_the_square():
     assert torch.allclose(second, image / image.norm(), atol=1e-14)
 
 
-def test_products_are_power_steps_before_the_proposal():
+def test_products_are_steps_of_lanczos_and_the_first_is_a_power_step():
     matrix = MATRICES["unlike signs"][0][None]
     start = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
     operator = DenseOperator(matrix, symmetric=True)
-    v, *_, products, _ = Tracked(products=2).over(1).propose(operator, torch.tensor([0]), start=start)
-    expected = (matrix[0] @ matrix[0] @ start[0]) / (matrix[0] @ matrix[0] @ start[0]).norm()
-    assert torch.allclose(v[0], expected)
-    assert products == 2
+    index = torch.tensor([0])
+    found = Tracked(products=1).over(1).propose(operator, index, start=start)
+    image = (matrix @ start[:, :, None])[:, :, 0]
+    assert torch.allclose(found.vector, image / image.norm())
+    assert found.products == 1
+    found = Tracked(products=2).over(1).propose(operator, index, start=start)
+    assert torch.equal(found.vector, Lanczos(2, image=True)(operator, start=start).vector)
+    assert found.products == 2
     assert Tracked(products=2)(DenseOperator(matrix), start=start).products == 4
 
 
