@@ -53,7 +53,12 @@ def _arguments(
     groups: int = 1,
 ) -> tuple[Tensor, Tensor, Tensor | None, Geometry] | None:
     """What ``conv2d`` was given; None where it is not for us: no batch of images, nothing to be differentiated."""
-    if not (isinstance(input, Tensor) and input.ndim == 4 and input.requires_grad) or isinstance(padding, str):
+    transformed = torch._C._functorch.maybe_current_level() is not None
+    if (
+        transformed
+        or not (isinstance(input, Tensor) and input.ndim == 4 and input.requires_grad)
+        or isinstance(padding, str)
+    ):
         return None
     # the engine can be asked about a view's node, but not about a leaf
     images, filters, offset = (t.view_as(t) if t is not None and t.is_leaf else t for t in (input, weight, bias))
@@ -95,7 +100,16 @@ class _OfImages(Function):
     def forward(ctx: Any, o: Tensor, w: Tensor, shape: torch.Size, geometry: Geometry) -> Tensor:
         ctx.save_for_backward(o, w)
         ctx.geometry = geometry
-        return _gradient(o, o.new_empty(()).expand(shape), w, geometry, 0)
+        # of x the shape is looked at, and the layout
+        like = (
+            torch.channels_last if o.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+        )
+        x = (
+            o.new_empty(()).expand(shape)
+            if o.is_contiguous()
+            else torch.empty(shape, dtype=o.dtype, device=o.device, memory_format=like)
+        )
+        return _gradient(o, x, w, geometry, 0)
 
     @staticmethod
     def backward(ctx: Any, x: Tensor) -> Any:

@@ -48,7 +48,8 @@ class JacobianOperator(Operator):
         self.passes["vjp"] += 1
         with torch.enable_grad():
             u = torch.zeros_like(self.outputs, requires_grad=True)
-            g = _vjp(self.outputs, self.inputs, u)
+            # a view: autograd's engine cannot be asked about a leaf
+            g = _vjp(self.outputs, self.inputs, u.view_as(u))
         return u, g
 
     def mv(self, v: Tensor) -> Tensor:

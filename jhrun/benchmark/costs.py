@@ -37,4 +37,4 @@ def pass_costs(matrix: str, scores: Sequence[Score]) -> dict[str, float]:
         found["vjp"] = (exact.cost - by_name["hutchinson"].cost) / exact.products
         # two products a step, one of each kind
         found["jvp"] = 2 * slope - found["vjp"]
-    return {kind: round(cost, 3) for kind, cost in found.items() if cost > 0}
+    return {kind: round(cost, 3) for kind, cost in found.items() if round(cost, 3) > 0}

@@ -103,6 +103,6 @@ def estimator(
     own = {**values, "regularizer": {**values["regularizer"], "penalties": first}}
     regularizer = objects.regularizer(own, data, plugins)
     last = max(epoch - 1, 0)
-    decided = [d for d in decisions if d.penalty == 0 and d.epoch <= last]
+    decided = [d for d in decisions if d.penalty == 0 and d.epoch <= last + 1]
     solver = solver_named(decided[-1].solver, decided[-1].n) if decided else regularizer.solver(last)
     return Estimator(regularizer.penalties[0], solver)

@@ -1,5 +1,6 @@
 """``jhrun bench``: cost, truth and peak memory of every way to find a direction, on this machine."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -92,7 +93,9 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     costs = pass_costs(type(penalty).__name__, scores)
     if costs:
         write_json(output / "costs.json", costs)
-        tell(f"for this machine: solver.costs={output / 'costs.json'}")
+        told = ", ".join(f"{kind} {cost:g}" for kind, cost in costs.items())
+        key = shlex.quote(f"solver.costs={output / 'costs.json'}")
+        tell(f"costs of this machine ({told}), for auto: {key}")
     tell(str(output))
     return output
 

@@ -59,7 +59,8 @@ def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequenc
             *path, name = key.split(".")
             target, source = values, wanted
             for part in path:
-                target, source = target[part], source[part]
+                # an older version's configuration may lack a key
+                target, source = target.setdefault(part, {}), source[part]
             target[name] = source[name]
     after = values["train"]["epochs"]
     bent = [
@@ -102,9 +103,11 @@ def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None
         what = f"train.epochs={trainer.options.epochs}, but {trainer.epoch} epochs are done"
         raise ConfigError(what, str(folder.path), f"give {trainer.epoch} or more")
     write_aside(folder.metrics, "".join(json.dumps(line) + "\n" for line in records[: trainer.epoch]))
-    decisions = [line for line in read_lines(folder.decisions) if line["epoch"] <= trainer.epoch]
-    if decisions:
-        trainer.directions.decisions = [Decision.of(line) for line in decisions]
-        write_aside(folder.decisions, "".join(json.dumps(line) + "\n" for line in decisions))
+    # of the epoch that is about to begin, a decision may have been stored that no checkpoint knows of yet
+    stored_now = [d for d in map(Decision.of, read_lines(folder.decisions)) if d.epoch == trainer.epoch + 1]
+    known = trainer.directions.decisions
+    known += [d for d in stored_now if (d.epoch, d.penalty) not in {(k.epoch, k.penalty) for k in known}]
+    if known:
+        write_aside(folder.decisions, "".join(json.dumps(d.plain()) + "\n" for d in known))
     write_aside(folder.config, stored.as_yaml(values | {"resume": None}))
     say(f"going on from epoch {trainer.epoch}, step {trainer.step}")

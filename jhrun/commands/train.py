@@ -157,7 +157,7 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
         append_line(folder.decisions, decision.plain())
         of, taken = type(trainer.regularizer.penalties[decision.penalty]).__name__, decision.taken
         say(
-            f"epoch {decision.epoch + 1}: {of} by {decision.name}, truth {taken.truth:.3f} of "
+            f"epoch {decision.epoch}: {of} by {decision.name}, truth {taken.truth:.3f} of "
             f"{decision.examples} examples, its search {taken.cost:.1f} plain steps"
         )
 

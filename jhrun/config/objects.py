@@ -26,6 +26,8 @@ from jhrun.penalties import Penalty
 from jhrun.training import Regularizer, first_epochs, schedule
 
 Values = Mapping[str, Any]
+COUNTS = {"iterations", "products"}
+"""Settings of solvers that are whole numbers."""
 
 
 def device(name: str) -> torch.device:
@@ -76,24 +78,24 @@ def penalties(config: Values, data: Dataset, plugins: Sequence[str]) -> list[Pen
 def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regularizer:
     """What is penalised, with its schedules."""
     chosen, epochs = config["regularizer"], config["train"]["epochs"]
-    scheduled = {
-        # iterations and the like may change by stage; each stage has a solver of its own
-        key: schedule(value, epochs) if isinstance(value, Mapping) else None
+    # iterations and the like may change by stage; each stage has a solver of its own
+    courses = {
+        key: schedule(value, epochs)
         for key, value in config["solver"].items()
+        if isinstance(value, Mapping) and key != "costs"
     }
 
     @cache
     def solver(epoch: int) -> Solver:
-        node = {
+        node = dict(config["solver"])
+        for key, course in courses.items():
             # between whole numbers, as a line or a cosine is, the nearest one
-            key: value if (course := scheduled[key]) is None else round(course(epoch))
-            for key, value in config["solver"].items()
-        }
+            node[key] = round(course(epoch)) if key in COUNTS else course(epoch)
         found: Solver = build("solver", node, plugins=plugins)
         return found
 
     solver(0)
-    written = (chosen["weight"], config["optimizer"]["lr"], *config["solver"].values())
+    written = (chosen["weight"], config["optimizer"]["lr"], *(config["solver"][key] for key in courses))
     stages = {math.ceil(start) for value in written for start in first_epochs(value)}
     weight, fraction = schedule(chosen["weight"], epochs), chosen.get("fraction", 1.0)
     return Regularizer(penalties(config, data, plugins), weight, solver, fraction, tuple(sorted(stages)))

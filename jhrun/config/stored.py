@@ -11,6 +11,7 @@ from yaml import YAMLError
 from jhrun.config.compose import flatten
 from jhrun.config.values import check
 from jhrun.errors import ConfigError, RunError, UnsafeError
+from jhrun.linalg.auto import read_costs
 
 REQUIRED = (
     "seed", "device", "epsilon", "evaluate", "train", "checkpoint", "dataset", "model", "objective", "regularizer",
@@ -42,6 +43,13 @@ def plain(config: DictConfig) -> dict[str, Any]:
     for node in values.get("regularizer", {}).get("penalties", []):
         if "target" in node:
             values["regularizer"]["target"] = node["target"] = _target(node["target"])
+    costs = values.get("solver", {}).get("costs")
+    if costs is not None and not isinstance(costs, dict):
+        # the figures themselves: the run must not hang on a file elsewhere
+        try:
+            values["solver"]["costs"] = read_costs(Path(str(costs)).expanduser())
+        except ValueError as error:
+            raise ConfigError(str(error), "solver.costs", "give costs.json of a bench on this machine") from error
     check(values)
     for key in ("seed", "epsilon"):
         if "train" in values and values.get(key) is None:

@@ -145,6 +145,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 SCHEDULES = {
     "regularizer.weight": scheduled(lambda w: 0 <= w <= 1, "must lie in [0, 1]"),
     "solver.iterations": scheduled(lambda n: n >= 1 and n == int(n), "must be a whole number of at least 1"),
+    "solver.truth": scheduled(lambda truth: 0 < truth <= 1, "must be above 0 and at most 1"),
     "optimizer.lr": scheduled(lambda lr: lr >= 0, "must not be negative"),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -30,10 +31,10 @@ SMALL = 16
 class Auto:
     """Exact, tracked or Lanczos: whichever reaches a wanted truth at the lowest cost.
 
-    Truth is ‖vᵀA‖/σ_max. A ``Trainer`` measures it on a few batches before the first step, before the epochs 1, 2,
-    4, 8, … and at the beginning of each stage of a schedule, and takes the cheapest way that reaches it, with what
-    the memory of directions knows by then; if none does, the truest. Costs are counted passes times a table: no
-    clock enters, so that a run can be repeated bit for bit.
+    Truth is ‖vᵀA‖/σ_max. A ``Trainer`` measures it on a few batches when 0, 1, 2, 4, 8, … epochs are done and at
+    the beginning of each stage of a schedule, and takes the cheapest way that reaches it, with what the memory of
+    directions knows by then; if none does, the truest. Costs are counted passes times a table: no clock enters, so
+    that a run can be repeated bit for bit.
 
     Called by itself it measures nothing: small sides are decomposed, others get eight steps of Lanczos' method.
 
@@ -50,23 +51,27 @@ class Auto:
     """
 
     def __init__(
-        self, truth: float = 0.9, costs: str | None = None, dtype: str = "float32", limit: float = 4e9
+        self,
+        truth: float = 0.9,
+        costs: Mapping[str, float] | None = None,
+        dtype: str = "float32",
+        limit: float = 4e9,
     ) -> None:
         """Set what is wanted.
 
         Args:
             truth: above 0 and up to 1.
-            costs: a file that ``jhrun bench`` wrote; None for the table that comes with the package.
+            costs: of a pass of each kind, in plain training steps, where they are not those of ``COSTS``.
             dtype: of kept vectors, as of ``Tracked``.
             limit: bytes of them on the device, as of ``Tracked``.
 
         Raises:
-            ValueError: an argument outside its range, or a file that is none of costs.
+            ValueError: an argument outside its range.
         """
         if isinstance(truth, bool) or not isinstance(truth, int | float) or not 0 < truth <= 1:
             raise ValueError(f"truth={truth}: must be above 0 and at most 1")
         self.truth, self.memory = float(truth), Tracked(dtype=dtype, limit=limit)
-        self.costs = COSTS if costs is None else read_costs(Path(costs))
+        self.costs = {**COSTS, **checked_costs(costs or {})}
 
     def __call__(
         self, operator: Operator, start: Tensor | None = None, generator: torch.Generator | None = None
@@ -114,25 +119,38 @@ def solver_named(name: str, n: int, memory: Tracked | None = None) -> Solver | T
 
 
 def read_costs(path: Path) -> dict[str, float]:
-    """A table of costs.
+    """A table of costs from a file.
 
     Args:
         path: of JSON: an object of numbers above 0 by kind of pass.
 
     Returns:
-        The table, with the package's own figures for kinds that it lacks.
+        The table.
 
     Raises:
         ValueError: it is none.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        return checked_costs(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise ValueError(f"costs={path}: cannot be read as JSON ({error}): jhrun bench writes it") from error
-    good = isinstance(table, dict) and all(
-        kind in COSTS and isinstance(c, int | float) and not isinstance(c, bool) and 0 < c < float("inf")
-        for kind, c in table.items()
-    )
-    if not good:
-        raise ValueError(f"costs={path}: must hold numbers above 0 for {', '.join(COSTS)}: jhrun bench writes it")
-    return {**COSTS, **table}
+        raise ValueError(f"{path}: {error}; jhrun bench writes such files") from error
+
+
+def checked_costs(table: object) -> dict[str, float]:
+    """A table of costs.
+
+    Args:
+        table: numbers above 0 by kind of pass.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(table, Mapping) or not table.keys() <= COSTS.keys():
+        raise ValueError(f"costs={table}: must hold numbers above 0 for {', '.join(COSTS)}")
+    for kind, cost in table.items():
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost < float("inf"):
+            raise ValueError(f"costs: {kind}={cost}: must be a number above 0")
+    return dict(table)

@@ -56,7 +56,10 @@ class Exact:
         # the decomposition squares: at unit scale it can neither vanish nor overflow
         scale = a.abs().amax((1, 2))
         scale = torch.where(scale > 0, scale, 1)
-        unit = a / scale[:, None, None]
+        finite = a.isfinite().all(2).all(1)
+        # a decomposition must not meet what is not finite; the answer is then not a number
+        unit = torch.where(finite[:, None, None], a / scale[:, None, None], 0)
+        scale = torch.where(finite, scale, torch.nan)
         if operator.symmetric:
             values, vectors = torch.linalg.eigh(unit)
             top = values.abs().argmax(1)

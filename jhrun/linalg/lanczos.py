@@ -161,10 +161,10 @@ class Lanczos:
             ValueError: an argument outside its range, or ``image`` for one end of the spectrum alone.
         """
         whole_number("iterations", iterations)
-        if image and which != "abs":
-            raise ValueError(f"image=true with which={which}: a power step goes to the largest modulus, which=abs")
         if which not in get_args(Which):
             raise ValueError(f"which={which!r}: must be one of {', '.join(get_args(Which))}")
+        if image and which != "abs":
+            raise ValueError(f"which={which} needs image=false: a power step goes to the largest modulus")
         known_start(start)
         self.iterations, self.which, self.start, self.image = int(iterations), which, start, image
 

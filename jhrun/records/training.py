@@ -51,7 +51,7 @@ class Measured:
             that the matrix offers.
         n: iterations of ``lanczos``, else 0.
         cost: of the search, in plain training steps: passes made times what each costs.
-        truth: mean of ‖vᵀA‖/σ over the examples, σ being an upper bound of σ_max by its residual.
+        truth: mean of ‖vᵀA‖/σ over the examples, σ being the largest value that was met, plus its residual.
         truth_p10: its 10 % quantile.
     """
 
@@ -67,7 +67,7 @@ class Decision:
     """One line of ``decisions.jsonl``: what ``solver=auto`` took from an epoch on, and why.
 
     Attributes:
-        epoch: from which on, counted from 0.
+        epoch: before which it was made, counted from 1.
         penalty: its number.
         solver: taken, as in ``Measured``.
         n: likewise.

@@ -63,7 +63,7 @@ def _choice(node: dict[str, Any]) -> str:
 def _decision(line: dict[str, Any]) -> str:
     decision = Decision.of(line)
     where = f" (penalty {decision.penalty + 1})" if decision.penalty else ""
-    return f"{decision.name} from epoch {decision.epoch + 1}{where}, truth {decision.taken.truth:.3f}"
+    return f"{decision.name} from epoch {decision.epoch}{where}, truth {decision.taken.truth:.3f}"
 
 
 def _sample(report: dict[str, Any]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from jhrun import seeds
 from jhrun.autodiff import LeanConvolutions
 from jhrun.linalg import Auto, Direction, Exact, Lanczos, Operator, Tracked
 from jhrun.linalg.auto import FORMED, LADDER, solver_named
-from jhrun.linalg.solver import norm
+from jhrun.linalg.solver import norm, unit_start
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty
 from jhrun.penalties.penalty import Forward
@@ -28,7 +29,7 @@ def measurements(
     objective: Objective,
     batches: Sequence[Batch],
     memory: Tracked | None,
-    generator: torch.Generator,
+    seed: int,
 ) -> list[Measured]:
     """Try the ways, the cheapest first, until one reaches the wanted truth.
 
@@ -37,37 +38,53 @@ def measurements(
         penalty: whose matrix it is.
         model: as it is trained.
         objective: the task's loss.
-        batches: as training will see them.
+        batches: as training will see them; one graph is held at a time.
         memory: of directions; it is asked, and stays as it is. None where nothing can be kept.
-        generator: of random starts.
+        seed: of random starts, and of layers that draw.
 
     Returns:
         What was tried, perhaps all.
     """
-    forwards = [_forward(model, objective, batch) for batch in batches]
-    first = penalty.operator(forwards[0])
+    random = seeds.generator(batches[0].inputs.device, seed, "start")
+
+    def graph(batch: Batch) -> Operator:
+        # a network of the user's own may draw from the global state (dropout): the same for every way
+        torch.manual_seed(seed)
+        inputs = batch.inputs.detach().requires_grad_()
+        with LeanConvolutions():
+            outputs = model(inputs)
+        losses = objective(outputs, batch.targets)
+        return penalty.operator(Forward(inputs, outputs, losses, batch.targets, objective))
+
+    first = graph(batches[0][:1])
+    shape, offered = first.shape, penalty.start(first) is not None
     # a symmetric matrix costs as many products as it has rows, of the dear kind: more than any rung of the ladder
-    formed = min(first.shape[1:]) <= (LADDER[-1] if first.symmetric else FORMED)
-    bounds = [_bound(penalty, forward, formed, generator) for forward in forwards]
-    found: list[Measured] = []
-    offered = penalty.start(first) is not None
-    for name, n in ladder(first.shape[1], formed, remembered=memory is not None, offered=offered):
-        truths, passes = [], Counter[str]()
-        for batch, forward, bound in zip(batches, forwards, bounds, strict=True):
-            operator = penalty.operator(forward)
-            solver = solver_named(name, n, memory)
+    formed = min(shape[1:]) <= (LADDER[-1] if first.symmetric else FORMED)
+    del first
+    largest = torch.cat([_bound(penalty, graph(batch), formed, random) for batch in batches])
+    tried: list[tuple[str, int, float, Tensor]] = []
+    for name, n in ladder(shape[1], formed, remembered=memory is not None, offered=offered):
+        reached, passes = [], Counter[str]()
+        for batch in batches:
+            operator = graph(batch)
             before = operator.spent()
-            v = penalty.direction(operator, batch, solver, generator).vector.detach()
+            v = penalty.direction(operator, batch, solver_named(name, n, memory), random).vector.detach()
             passes += operator.spent() - before
-            truths.append(_truth(operator, v, bound))
-        cost = auto.cost(passes) / len(batches)
-        spread = Spread.of(torch.cat(truths))
-        found.append(Measured(name, n, cost, spread.mean or 0.0, spread.p10 or 0.0))
-        reached = found[-1].truth >= auto.truth
+            with torch.no_grad():
+                reached.append(norm(operator.rmv(v)) / norm(v))
+            # before the next graph is made
+            del operator, v
+        tried.append((name, n, auto.cost(passes) / len(batches), torch.cat(reached)))
+        largest = torch.maximum(largest, tried[-1][3])
+        enough = _truth(tried[-1][3], largest).mean() >= auto.truth
         # the ladder goes up in cost: what follows is no cheaper; exact comes first, and may be dear
-        if name != "exact" and (reached or (formed and cost >= found[0].cost)):
+        if name != "exact" and (enough or (formed and tried[-1][2] >= tried[0][2])):
             break
-    return found
+    spreads = [Spread.of(_truth(reached, largest)) for *_, reached in tried]
+    return [
+        Measured(name, n, cost, spread.mean or 0.0, spread.p10 or 0.0)
+        for (name, n, cost, _), spread in zip(tried, spreads, strict=True)
+    ]
 
 
 def ladder(side: int, formed: bool, *, remembered: bool, offered: bool) -> Iterator[tuple[str, int]]:
@@ -118,26 +135,21 @@ def due(epoch: int, stages: Sequence[int]) -> bool:
     return epoch in stages or epoch & (epoch - 1) == 0
 
 
-def _forward(model: nn.Module, objective: Objective, batch: Batch) -> Forward:
-    inputs = batch.inputs.detach().requires_grad_()
-    with LeanConvolutions():
-        outputs = model(inputs)
-    return Forward(inputs, outputs, objective(outputs, batch.targets), batch.targets, objective)
-
-
-def _bound(penalty: Penalty, forward: Forward, formed: bool, generator: torch.Generator) -> Tensor:
-    """σ_max or a little more, (B,): a value plus its residual, within which an eigenvalue lies."""
-    operator = penalty.operator(forward)
+def _bound(penalty: Penalty, operator: Operator, formed: bool, random: torch.Generator) -> Tensor:
+    """σ_max, or what a long search from another start than the ways' own finds of it, plus its residual, (B,)."""
     solver = Exact(FORMED) if formed else Lanczos(REFERENCE)
-    found: Direction = solver(operator, start=penalty.start(operator), generator=generator)
+    start = penalty.start(operator)
+    if start is not None:
+        # a part of every eigenvector is in it, also of those that the offered one lacks
+        matrix = operator if operator.symmetric else operator.gram()
+        start = unit_start(matrix, start, random) + unit_start(matrix, None, random)
+    found: Direction = solver(operator, start=start, generator=random)
     assert found.value is not None
     assert found.residual is not None
     value = found.value.abs() + found.residual
     return value if operator.symmetric else value.sqrt()
 
 
-def _truth(operator: Operator, v: Tensor, bound: Tensor) -> Tensor:
-    """‖vᵀA‖/(‖v‖·σ) of each example, 1 where A is 0; 0 where something is not finite."""
-    with torch.no_grad():
-        row = norm(operator.rmv(v)) / norm(v)
-    return torch.where(bound == 0, 1, row / bound).clamp(max=1).nan_to_num(0)
+def _truth(reached: Tensor, largest: Tensor) -> Tensor:
+    """‖vᵀA‖/σ of each example, 1 where A is 0; 0 where something is not finite."""
+    return torch.where(largest == 0, 1, reached / largest).nan_to_num(0)

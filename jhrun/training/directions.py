@@ -1,6 +1,6 @@
 """Who finds the directions of each penalty in each epoch, and what is remembered of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -59,29 +59,44 @@ class Directions:
             epoch: that is about to begin.
             model: in training mode.
             objective: the task's loss.
-            batch_size: of training.
+            batch_size: how many examples are worked on at once.
             store: keeps a decision; called before anything is done by it.
         """
         auto = self.regularizer.solver(epoch)
         if not isinstance(auto, Auto):
             return
-        for number, penalty in enumerate(self.regularizer.penalties):
-            before = [d.epoch for d in self.decisions if d.penalty == number]
-            if epoch in before or (before and not due(epoch, self.regularizer.stages)):
-                continue
+        for number in self.undecided(epoch):
+            penalty = self.regularizer.penalties[number]
             batches = list(self._first(epoch, batch_size))
             memory = self._memory(number, auto.memory) if self._remembers(penalty) else None
-            # a network of the user's own may draw from the global state (dropout)
-            torch.manual_seed(seeds.derive(self.seed, "layers of a decision", epoch))
-            random = seeds.generator(batches[0].inputs.device, self.seed, "decision", epoch)
-            tried = measurements(auto, penalty, model, objective, batches, memory, random)
+            tried = measurements(
+                auto, penalty, model, objective, batches, memory, seeds.derive(self.seed, "decision", epoch)
+            )
             taken = chosen(tried, auto.truth)
             examples = sum(map(len, batches))
             decision = Decision(
-                epoch, number, taken.solver, taken.n, auto.truth, examples, tuple(tried), auto.costs
+                epoch + 1, number, taken.solver, taken.n, auto.truth, examples, tuple(tried), auto.costs
             )
             store(decision)
             self.decisions.append(decision)
+
+    def undecided(self, epoch: int) -> list[int]:
+        """Numbers of the penalties for which ``auto`` is to decide before an epoch."""
+        if not isinstance(self.regularizer.solver(epoch), Auto):
+            return []
+        missing = []
+        for number in range(len(self.regularizer.penalties)):
+            made = [d.epoch - 1 for d in self.decisions if d.penalty == number]
+            if epoch not in made and (not made or due(epoch, self.regularizer.stages)):
+                missing.append(number)
+        return missing
+
+    def iterations(self, epoch: int) -> int | None:
+        """Of the first penalty's solver in an epoch; None where it does not iterate."""
+        decided = [d for d in self.decisions if d.penalty == 0 and d.epoch <= epoch + 1]
+        if decided:
+            return decided[-1].n or None
+        return getattr(self.regularizer.solver(epoch), "iterations", None)
 
     def state(self) -> dict[str, Tensor]:
         """The memories as named tensors, to be saved."""
@@ -91,14 +106,26 @@ class Directions:
             for name, tensor in tracked.state_dict().items()
         }
 
-    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Back from saved tensors, bit for bit."""
+    def restore(
+        self, state: Mapping[str, Tensor], decisions: Sequence[Decision], epoch: int, device: torch.device
+    ) -> None:
+        """Go back to what was remembered and decided, bit for bit.
+
+        Args:
+            state: saved tensors, the memories' among them.
+            decisions: that were made by then.
+            epoch: under way.
+            device: of the network.
+        """
+        self.decisions = list(decisions)
         self.tracked.clear()
+        solver = self.regularizer.solver(epoch)
+        wanted = solver.memory if isinstance(solver, Auto) else solver
         for number in range(len(self.regularizer.penalties)):
             prefix = f"tracked.{number}."
             kept = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            if kept:
-                self.tracked[number] = Tracked()
+            if kept and isinstance(wanted, Tracked):
+                self.tracked[number] = wanted.over(len(self.dataset.train))
                 self.tracked[number].load_state_dict(kept, device)
 
     def _memory(self, number: int, wanted: Tracked) -> Tracked:

@@ -39,6 +39,7 @@ class TrainOptions:
             their gradients add up to the same. None for all.
         checkpoint_steps: also save every so many steps; None for at epoch ends alone.
         log_steps: host and device meet every so many steps, to show how it goes and to stop where not finite.
+            Exact and Lanczos meet at each step as well: PyTorch's eigensolver waits for the device.
     """
 
     epochs: int
@@ -47,3 +48,14 @@ class TrainOptions:
     micro_batch: int | None = None
     checkpoint_steps: int | None = None
     log_steps: int = 20
+
+    def __post_init__(self) -> None:
+        """Check the counts.
+
+        Raises:
+            ValueError: one is below 1.
+        """
+        for name in ("epochs", "batch_size", "micro_batch", "checkpoint_steps", "log_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value}: must be a whole number of at least 1")

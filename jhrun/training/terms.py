@@ -74,6 +74,7 @@ def terms(
     w: float,
     *,
     part: Tensor | None = None,
+    fraction: float | None = None,
     generator: torch.Generator,
 ) -> Terms:
     """(1 − w)·task loss + w·penalty for each example, the penalty being the mean over the penalised part.
@@ -85,17 +86,20 @@ def terms(
         solvers: one for each.
         batch: B examples.
         w: the penalty's weight.
-        part: positions of those that are penalised, (k,); None for all.
+        part: positions of those that are penalised, (k,), perhaps none; None for all.
+        fraction: the share of examples that such parts are; None for k/B.
         generator: of random starts.
 
     Returns:
         The losses, the penalised examples' first. With a part drawn at random their mean is an unbiased estimate
-        of that with all: each penalty counts B/k times.
+        of that with all: each penalty counts 1/fraction times.
     """
-    if w == 0 or not penalties:
+    if w == 0 or not penalties or (part is not None and not len(part)):
         outputs = model(batch.inputs)
         losses = objective(outputs, batch.targets)
-        return Terms(losses, losses, _right(outputs, batch.targets), None, None, (), ())
+        return Terms(
+            (1 - w) * losses if penalties else losses, losses, _right(outputs, batch.targets), None, None, (), ()
+        )
     chosen = batch if part is None else batch[part]
     results = [
         penalty(model, objective, chosen, solver, generator)
@@ -103,7 +107,7 @@ def terms(
     ]
     values = torch.stack([result.values for result in results]).mean(0)
     task, outputs, targets = results[0].losses, results[0].outputs, chosen.targets
-    losses = (1 - w) * task + w * (len(batch) / len(chosen)) * values
+    losses = (1 - w) * task + w / (fraction or len(chosen) / len(batch)) * values
     if len(chosen) < len(batch):
         others = torch.ones(len(batch), dtype=torch.int8, device=batch.targets.device)
         others[part] = 0

@@ -34,7 +34,8 @@ class Trainer:
     """A training run and where it stands.
 
     Everything random comes from ``seed`` through named streams, so that the cursor (epoch, step), the weights, the
-    optimizer's state and the epoch's partial sums are all there is to save.
+    optimizer's state, the epoch's partial sums, and what is remembered and decided of directions are all there is
+    to save.
 
     Attributes:
         model: inputs → outputs, on its device.
@@ -119,7 +120,9 @@ class Trainer:
         """
         while self.epoch < self.options.epochs:
             self.model.train()
+            begun = time.perf_counter()
             self.decide(decided)
+            self.seconds += time.perf_counter() - begun
             batches = self.dataset.epoch(
                 self.epoch,
                 self.options.batch_size,
@@ -148,8 +151,10 @@ class Trainer:
         Args:
             store: keeps a decision before it is acted on.
         """
-        if self.step == 0 and self._penalised(self.epoch):
-            self.directions.decide(self.epoch, self.model, self.objective, self.options.batch_size, store)
+        ahead = (self.epoch + step / self.steps for step in range(self.steps))
+        if self.step == 0 and self.directions.undecided(self.epoch) and any(map(self._penalised, ahead)):
+            size = min(self.options.batch_size, self.options.micro_batch or self.options.batch_size)
+            self.directions.decide(self.epoch, self.model, self.objective, size, store)
 
     def take_step(self, batch: Batch) -> None:
         """One update of the parameters."""
@@ -163,9 +168,11 @@ class Trainer:
         self.optimizer.zero_grad()
         loss = torch.zeros((), device=batch.inputs.device)
         # without a penalty a layer may look at the whole batch
-        at_once = self.options.micro_batch if w > 0 else None
-        for first in range(0, len(batch), at_once or len(batch)):
-            some = batch[first : first + (at_once or len(batch))]
+        at_once = (self.options.micro_batch if w > 0 else None) or len(batch)
+        part = self._part(len(batch))
+        for first in range(0, len(batch), at_once):
+            some = batch[first : first + at_once]
+            mine = None if part is None else [i - first for i in part if first <= i < first + at_once]
             made = terms(
                 self.model,
                 self.objective,
@@ -173,7 +180,8 @@ class Trainer:
                 self.directions.solvers(self.epoch),
                 some,
                 w,
-                part=self._part(len(some), first),
+                part=None if mine is None else torch.tensor(mine, dtype=torch.int64, device=self.sums.device),
+                fraction=1.0 if part is None else len(part) / len(batch),
                 generator=random,
             )
             share = made.losses.sum() / len(batch)
@@ -202,6 +210,7 @@ class Trainer:
         self._require_finite()
         info: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
         info["selection"] = {"rule": "last epoch", "part": None}
+        info["decisions"] = [decision.plain() for decision in self.directions.decisions]
         state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
         state |= self.directions.state()
         return Checkpoint(self.model.state_dict(), state, info)
@@ -214,19 +223,22 @@ class Trainer:
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
-        self.directions.restore(checkpoint.state, self.sums.device)
+        decisions = [Decision.of(line) for line in info.get("decisions", [])]
+        self.directions.restore(checkpoint.state, decisions, self.epoch, self.sums.device)
+        self.refused.zero_()
+        self.means = {}
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
         return _means(self.sums.tolist(), self._seen())
 
-    def _part(self, size: int, first: int = 0) -> Tensor | None:
-        """Positions of those that are penalised among so many of a batch, from the first on; None for all."""
+    def _part(self, size: int) -> list[int] | None:
+        """Positions of the examples of a batch that are penalised; None for all."""
         if self.regularizer.fraction == 1:
             return None
         few = max(1, round(self.regularizer.fraction * size))
-        shuffle = seeds.generator("cpu", self.seed, "fraction", self.steps_done, first)
-        return torch.randperm(size, generator=shuffle)[:few].to(self.sums.device)
+        shuffle = seeds.generator("cpu", self.seed, "fraction", self.steps_done)
+        return torch.randperm(size, generator=shuffle)[:few].tolist()
 
     def _penalised(self, epoch: float) -> bool:
         return self._weight(epoch) > 0
@@ -246,13 +258,18 @@ class Trainer:
             self._refuse("the validation loss", self.steps_done)
         line = self._record(validated)
         self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
+        self.means = {}
         improved = self._improved(line)
         record(line)
         checkpoint = self.checkpoint()
         if improved:
             rule = "highest validation accuracy" if self.dataset.classes else "lowest validation loss"
             chosen = {**checkpoint.info, "selection": {"rule": rule, "part": "validation"}}
-            save("best", replace(checkpoint, info=chosen))
+            # nobody goes on from it: directions of all examples need not be kept twice
+            state = {
+                name: tensor for name, tensor in checkpoint.state.items() if name not in self.directions.state()
+            }
+            save("best", replace(checkpoint, info=chosen, state=state))
         save("last", checkpoint)
 
     def _improved(self, line: EpochRecord) -> bool:
@@ -282,7 +299,7 @@ class Trainer:
             validation_accuracy=validated[1] if validated else None,
             lr=self.lr(last),
             weight=self._weight(last),
-            iterations=getattr(self.regularizer.solver(self.epoch), "iterations", None) if penalised else None,
+            iterations=self.directions.iterations(self.epoch) if penalised else None,
             task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
         )
 

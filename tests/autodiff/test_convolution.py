@@ -105,3 +105,38 @@ def test_products_with_hessian_and_jacobian_make_no_filter_gradients(lean):
     # forward and back again; there alone; back alone
     assert of_rmv.products == layers
     assert (of_hessian.products, of_mv.products) == ((2 * layers, layers) if lean else (3 * layers, 2 * layers))
+
+
+def test_a_network_that_ends_in_a_convolution_has_its_products():
+    x = randn(2, 3, 4, 4, seed=1).requires_grad_()
+    filters = randn(2, 3, 3, 3, seed=2)
+    with LeanConvolutions():
+        outputs = F.conv2d(torch.tanh(x), filters)
+    jacobian = JacobianOperator(outputs.flatten(1), x)
+    v, u = randn(2, 48, seed=3), randn(2, 8, seed=4)
+    assert torch.allclose((jacobian.mv(v) * u).sum(1), (jacobian.rmv(u) * v).sum(1))
+    bare = JacobianOperator(outputs, x)
+    assert torch.allclose(bare.mv(v), jacobian.mv(v))
+
+
+def test_torch_func_gets_pytorch_s_own():
+    filters = randn(4, 3, 3, 3, seed=2)
+
+    def f(x):
+        with LeanConvolutions():
+            return F.conv2d(x[None], filters).square().sum()
+
+    x = randn(3, 4, 4, seed=1)
+    expected = torch.autograd.functional.jacobian(f, x)
+    assert torch.allclose(torch.func.jacrev(f)(x), expected)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_layout_of_images_stays(layout):
+    x = randn(2, 3, 6, 6, seed=1).contiguous(memory_format=layout).requires_grad_()
+    w = randn(4, 3, 3, 3, seed=2).contiguous(memory_format=layout)
+    with LeanConvolutions():
+        y = torch.tanh(F.conv2d(x, w))
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    assert y.is_contiguous(memory_format=layout)
+    assert gradient.is_contiguous(memory_format=layout)

@@ -57,7 +57,7 @@ def test_the_costs_of_this_machine_are_written_for_auto(tiny, jhrun):
         if "solver.costs=" in out:
             break
     said = next(line for line in out.splitlines() if "solver.costs=" in line)
-    costs = Path(said.split("solver.costs=")[1])
+    costs = Path(said.split("solver.costs=")[1].rstrip("'"))
     assert json.loads(costs.read_text())["hvp"] > 0
     code, out, err = jhrun(
         "train", "model=mlp", "model.widths=[8]", "train.epochs=1", "evaluate=false", f"solver.costs={costs}"
@@ -65,6 +65,10 @@ def test_the_costs_of_this_machine_are_written_for_auto(tiny, jhrun):
     assert code == 0, err
     (line, *_) = (Path(out.splitlines()[-1]) / "decisions.jsonl").read_text().splitlines()
     assert json.loads(line)["costs"]["hvp"] == json.loads(costs.read_text())["hvp"]
+    # the run has the figures themselves
+    costs.unlink()
+    code, _, err = jhrun("train", f"resume={out.splitlines()[-1]}", "train.epochs=2")
+    assert code == 0, err
 
 
 def test_a_file_without_costs_is_named(jhrun):

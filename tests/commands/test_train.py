@@ -417,18 +417,18 @@ def test_auto_says_stores_and_reports_what_it_took_and_a_resumed_run_keeps_to_it
     assert code == 0, err
     run = Path(out.splitlines()[-1])
     decisions = [json.loads(line) for line in (run / "decisions.jsonl").read_text().splitlines()]
-    assert [d["epoch"] for d in decisions] == [0, 1, 2]
+    assert [d["epoch"] for d in decisions] == [1, 2, 3]
     assert f"epoch 1: Jacobian by {decisions[0]['solver']}" in out
     assert all(d["measured"][0] == {**d["measured"][0], "solver": "exact", "n": 0} for d in decisions)
     assert json.loads((run / "report.json").read_text())["decisions"] == decisions
     assert "from epoch 1, truth" in (run / "report.md").read_text()
     # as after a crash between a decision and the checkpoint after it
-    torn = [*decisions, {**decisions[-1], "epoch": 4, "solver": "exact", "n": 0}]
-    (run / "decisions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in torn) + '{"epoch": 5, "pen')
+    torn = [*decisions, {**decisions[-1], "epoch": 5, "solver": "exact", "n": 0}]
+    (run / "decisions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in torn) + '{"epoch": 6, "pen')
     code, out, err = jhrun("train", "resume=run", "train.epochs=5")
     assert code == 0, err
     after = [json.loads(line) for line in (run / "decisions.jsonl").read_text().splitlines()]
     assert after[:3] == decisions
-    assert [d["epoch"] for d in after] == [0, 1, 2, 4]
+    assert [d["epoch"] for d in after] == [1, 2, 3, 5]
     code, out, err = jhrun("eval", "run=run", "analysis=curvature", "subset=20", "attack=[]", "epsilon=0")
     assert code == 0, err

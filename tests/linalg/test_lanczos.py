@@ -449,5 +449,5 @@ def test_the_image_of_other_matrices_is_a_step_on_the_square(iterations):
 
 
 def test_the_image_is_for_the_largest_modulus_alone():
-    with pytest.raises(ValueError, match="which=abs"):
+    with pytest.raises(ValueError, match="needs image=false"):
         Lanczos(2, which="max", image=True)

@@ -150,8 +150,8 @@ def test_the_penalised_part_is_another_one_each_epoch(data):
     trainer = make(data, penalty=Jacobian(), fraction=0.5)
     first = trainer._part(24)
     trainer.epoch = 1
-    assert sorted(first.tolist()) != sorted(trainer._part(24).tolist())
-    assert len(set(first.tolist())) == 12
+    assert sorted(first) != sorted(trainer._part(24))
+    assert len(set(first)) == 12
 
 
 @pytest.mark.parametrize("penalty", [Jacobian(), Hessian()])
