@@ -14,7 +14,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from jhrun.config.groups import CONF, choices, groups, nearest
+from jhrun.config.groups import CONF, choices, groups, having, nearest
 from jhrun.errors import ConfigError
 
 PATHS = ("run", "resume", "name", "dataset.root", "regularizer.target", "hydra.run.dir", "hydra.sweep.dir")
@@ -75,6 +75,11 @@ def explain(command: str, overrides: list[str], error: Exception) -> ConfigError
     refused = re.search(r"Could not (?:override|append to|delete from config\.?) '([^']+)'", str(error))
     if refused:
         key = refused.group(1)
+        others = " or ".join(having(key))
+        if others:
+            group = key.split(".")[0]
+            what = f"the chosen {group} has no key '{key}'"
+            return ConfigError(what, f"jhrun {command}", f"choose {group}={others}")
         return ConfigError(
             f"there is no key '{key}'", f"jhrun {command}", nearest(key, keys(command, overrides, key))
         )

@@ -33,6 +33,28 @@ def choices(group: str) -> dict[str, str]:
     return found
 
 
+def having(key: str) -> list[str]:
+    """The choices of a group that have a key, as ``solver.iterations``; none where it is no group's.
+
+    Args:
+        key: dotted, the group first.
+
+    Returns:
+        Their names.
+
+    Example:
+        >>> having("solver.iterations")
+        ['golub_kahan', 'gradient_ascent', 'lanczos', 'power']
+        >>> having("solver.truth"), having("seed"), having("nowhere.key")
+        (['auto'], [], [])
+    """
+    group, _, name = key.partition(".")
+    files = sorted((CONF / group).glob("*.yaml")) if name else []
+    # indented where the file has keys outside of its group too
+    line = re.compile(rf"^(  )?{re.escape(name)}:", flags=re.MULTILINE)
+    return [path.stem for path in files if line.search(path.read_text(encoding="utf-8"))]
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """A remedy that names the words most like a mistyped one.
 

@@ -7,6 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jhrun.cli import main
 from jhrun.config.compose import composed, flatten, prepare, typed_keys
 from jhrun.errors import ConfigError
 
@@ -57,3 +58,10 @@ def test_typed_keys_are_those_of_groups_and_values():
 
 def test_flatten_leaves_empty_mappings_as_they_are():
     assert flatten({"a": {}, "b": None}) == {"a": {}, "b": None}
+
+
+def test_a_key_of_another_choice_names_that_choice(capsys):
+    assert main(["train", "solver.iterations=3"]) == 2
+    said = capsys.readouterr().err
+    assert "the chosen solver has no key 'solver.iterations'" in said
+    assert "solver=golub_kahan or gradient_ascent or lanczos or power" in said
