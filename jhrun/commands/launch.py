@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from jhrun.config.compose import explain, prepare, register_resolvers
+from jhrun.config.compose import as_typed, explain, prepare, register_resolvers
 from jhrun.config.groups import CONF
 from jhrun.errors import JhrunError, RunError
 from jhrun.training import Interrupted
@@ -43,7 +43,7 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
 
     def job(config: DictConfig) -> None:
         output = Path(HydraConfig.get().runtime.output_dir)
-        typed = list(HydraConfig.get().overrides.task)
+        typed = as_typed(list(HydraConfig.get().overrides.task))
         begun.append(" ".join(typed))
         try:
             work(config, typed, output)

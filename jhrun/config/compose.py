@@ -17,7 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 from jhrun.config.groups import CONF, choices, groups, having, nearest
 from jhrun.errors import ConfigError
 
-PATHS = ("run", "resume", "name", "dataset.root", "regularizer.target", "hydra.run.dir", "hydra.sweep.dir")
+PATHS = (
+    *("run", "resume", "name", "dataset.root", "regularizer.target", "solver.costs"),
+    *("hydra.run.dir", "hydra.sweep.dir"),
+)
 """Keys whose values are paths or names, which may hold any letter."""
 
 _WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
@@ -52,6 +55,27 @@ def prepare(overrides: list[str], *, multirun: bool) -> list[str]:
             prepared.append(f"{key}=null")
         prepared.append(override)
     return prepared
+
+
+def as_typed(prepared: list[str]) -> list[str]:
+    """Prepared overrides without those that were put in front of mappings.
+
+    Args:
+        prepared: by ``prepare``.
+
+    Returns:
+        The others.
+
+    Example:
+        >>> as_typed(prepare(["seed=1", "solver.truth={0: 0.5}"], multirun=False))
+        ['seed=1', 'solver.truth={0: 0.5}']
+    """
+    following = [*prepared[1:], ""]
+    return [
+        own
+        for own, after in zip(prepared, following, strict=True)
+        if not (own.endswith("=null") and after.startswith(own.removesuffix("null") + "{"))
+    ]
 
 
 def explain(command: str, overrides: list[str], error: Exception) -> ConfigError:

@@ -55,7 +55,7 @@ def _choice(node: dict[str, Any]) -> str:
     arguments = ", ".join(
         f"{key} {words.schedule(value)}"
         for key, value in node.items()
-        if key not in {"_target_", "root", "download"}
+        if key not in {"_target_", "root", "download"} and value is not None
     )
     return f"{str(node['_target_']).rsplit('.', 1)[-1]} ({arguments})" if arguments else str(node["_target_"])
 
