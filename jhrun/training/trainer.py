@@ -180,7 +180,7 @@ class Trainer:
                 self.directions.solvers(self.epoch),
                 some,
                 w,
-                part=None if mine is None else torch.tensor(mine, dtype=torch.int64, device=self.sums.device),
+                part=None if mine is None else _sent(mine, self.sums.device),
                 fraction=1.0 if part is None else len(part) / len(batch),
                 generator=random,
             )
@@ -328,3 +328,9 @@ def _means(sums: Sequence[float], seen: int) -> dict[str, float]:
     named = dict(zip(SUMS, sums, strict=True))
     counts = {"penalty": named.pop("penalised"), "residual": named.pop("measured")}
     return {name: value / max(1, counts.get(name, seen)) for name, value in named.items()}
+
+
+def _sent(positions: Sequence[int], device: torch.device) -> Tensor:
+    """Positions as a tensor on a device, which is not waited for."""
+    here = torch.tensor(positions, dtype=torch.int64)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)

@@ -37,7 +37,8 @@ def derivatives(x, w, b, options):
     for order in range(3):
         gradients = torch.autograd.grad(form, (x, w), create_graph=True)
         found += gradients
-        form = sum((g * randn(*g.shape, seed=2 * order + n)).sum() for n, g in enumerate(gradients))
+        along = [randn(*g.shape, seed=2 * order + n).to(g.device) for n, g in enumerate(gradients)]
+        form = sum((g * d).sum() for g, d in zip(gradients, along, strict=True))
     return found
 
 
@@ -140,3 +141,18 @@ def test_the_layout_of_images_stays(layout):
     (gradient,) = torch.autograd.grad(y.sum(), x)
     assert y.is_contiguous(memory_format=layout)
     assert gradient.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("case", CASES)
+def test_on_a_gpu_derivatives_are_those_of_pytorch_too(case, layout):
+    shape, filters, options = CASES[case]
+    x, w = (randn(*s, seed=n).to("cuda").contiguous(memory_format=layout) for n, s in enumerate((shape, filters)))
+    b = randn(filters[0], seed=3).to("cuda")
+    expected = derivatives(x, w, b, options)
+    with LeanConvolutions():
+        actual = derivatives(x, w, b, options)
+    for a, e in zip(actual, expected, strict=True):
+        assert (a - e).norm() <= 100 * RELATIVE * e.norm()

@@ -19,17 +19,17 @@ from jhrun.training import Regularizer, Trainer, TrainOptions
 from jhrun.training.update import finite_step, masked_step
 
 
-def make(objective=None, solver=None, penalty=None, fraction=1.0, **options):
+def make(objective=None, solver=None, penalty=None, fraction=1.0, device="cpu", **options):
     whole = digits()
     data = replace(whole, train=whole.train[:40], crop=1, flip=True, hold=2)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = MLP(widths=[12], activation="softplus", **vars(data.spec))
+        model = MLP(widths=[12], activation="softplus", **vars(data.spec)).to(device)
     penalties = [penalty] if penalty else []
     regularizer = Regularizer(penalties, lambda _: 0.3, lambda _: solver or Exact(), fraction)
     return Trainer(
         model,
-        data,
+        data.to(device),
         objective or CrossEntropy(),
         regularizer,
         # Adam counts its steps in tensors of the host, which it reads
@@ -203,3 +203,21 @@ def test_micro_batches_track_as_the_batch_does():
 def test_counts_below_one_are_refused(wrong):
     with pytest.raises(ValueError, match=f"{wrong}=0"):
         TrainOptions(**{"epochs": 1, "batch_size": 8, wrong: 0})
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+@pytest.mark.parametrize("solver", [Hutchinson(measured=False), Tracked()], ids=["hutchinson", "tracked"])
+def test_on_a_gpu_a_step_waits_for_nothing(solver, fraction):
+    trainer = make(solver=solver, penalty=Hessian(), fraction=fraction, device="cuda")
+    trainer.model.train()
+    batches = list(trainer.dataset.epoch(0, 8, seed=1))
+    trainer.take_step(batches[0])
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.take_step(batches[1])
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    trainer.meet()
+    assert trainer.means["loss"] > 0
