@@ -123,3 +123,18 @@ def terms(
 
 def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:
     return None if targets.is_floating_point() else outputs.argmax(1) == targets
+
+
+def means(sums: Sequence[float], seen: int) -> dict[str, float]:
+    """Means by name from sums in the order of ``SUMS``, over so many examples, or those that a mean is of.
+
+    Args:
+        sums: as ``SUMS`` names them.
+        seen: over how many examples.
+
+    Returns:
+        All but the two counts.
+    """
+    named = dict(zip(SUMS, sums, strict=True))
+    counts = {"penalty": named.pop("penalised"), "residual": named.pop("measured")}
+    return {name: value / max(1, counts.get(name, seen)) for name, value in named.items()}

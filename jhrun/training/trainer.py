@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -17,10 +17,11 @@ from jhrun.objectives import Objective
 from jhrun.records import Batch, Decision, EpochRecord
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.directions import Directions
+from jhrun.training.gradients import add_gradients
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
-from jhrun.training.terms import SUMS, terms
+from jhrun.training.terms import SUMS, means
 from jhrun.training.update import finite_step
 from jhrun.training.validation import validate
 
@@ -166,28 +167,18 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(now)
         self.optimizer.zero_grad()
-        loss = torch.zeros((), device=batch.inputs.device)
-        # without a penalty a layer may look at the whole batch
-        at_once = (self.options.micro_batch if w > 0 else None) or len(batch)
-        part = self._part(len(batch))
-        for first in range(0, len(batch), at_once):
-            some = batch[first : first + at_once]
-            mine = None if part is None else [i - first for i in part if first <= i < first + at_once]
-            made = terms(
-                self.model,
-                self.objective,
-                self.regularizer.penalties,
-                self.directions.solvers(self.epoch),
-                some,
-                w,
-                part=None if mine is None else _sent(mine, self.sums.device),
-                fraction=1.0 if part is None else len(part) / len(batch),
-                generator=random,
-            )
-            share = made.losses.sum() / len(batch)
-            share.backward()  # type: ignore[no-untyped-call]
-            self.sums += made.observed()
-            loss = loss + share.detach()
+        loss, sums = add_gradients(
+            self.model,
+            self.objective,
+            self.regularizer.penalties,
+            self.directions.solvers(self.epoch),
+            batch,
+            w,
+            part=self._part(len(batch)),
+            micro_batch=self.options.micro_batch,
+            generator=random,
+        )
+        self.sums += sums
         done = finite_step(self.optimizer, loss)
         self.step += 1
         # the first step that was refused, counted from 1
@@ -200,7 +191,7 @@ class Trainer:
             NumericalError: something was not; no weight was changed by it.
         """
         *sums, refused = torch.cat([self.sums, self.refused[None]]).tolist()
-        self.means = _means(sums, self._seen())
+        self.means = means(sums, self._seen())
         bad = [name for name, value in self.means.items() if not math.isfinite(value)]
         if bad or refused:
             self._refuse(" and ".join(bad) or "gradient", int(refused) or self.steps_done)
@@ -230,7 +221,7 @@ class Trainer:
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
-        return _means(self.sums.tolist(), self._seen())
+        return means(self.sums.tolist(), self._seen())
 
     def _part(self, size: int) -> list[int] | None:
         """Positions of the examples of a batch that are penalised; None for all."""
@@ -321,16 +312,3 @@ class Trainer:
             f"epoch {epoch + 1}, step {of_epoch + 1} of {self.steps}",
             "lower optimizer.lr or regularizer.weight; a checkpoint, if one was saved, holds finite weights",
         )
-
-
-def _means(sums: Sequence[float], seen: int) -> dict[str, float]:
-    """Means by name from sums in the order of ``SUMS``, over so many examples, or those that a mean is of."""
-    named = dict(zip(SUMS, sums, strict=True))
-    counts = {"penalty": named.pop("penalised"), "residual": named.pop("measured")}
-    return {name: value / max(1, counts.get(name, seen)) for name, value in named.items()}
-
-
-def _sent(positions: Sequence[int], device: torch.device) -> Tensor:
-    """Positions as a tensor on a device, which is not waited for."""
-    here = torch.tensor(positions, dtype=torch.int64)
-    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
