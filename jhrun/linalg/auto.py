@@ -14,7 +14,7 @@ from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, Solver
 from jhrun.linalg.tracked import Tracked
 
-COSTS = {"vjp": 0.30, "jvp": 0.38, "hvp": 1.0}
+COSTS = {"vjp": 0.33, "jvp": 0.29, "hvp": 0.83}
 """In plain training steps, of a half-width ResNet-18 on CIFAR-10's shape on a CPU (``docs/measurements.md``).
 
 ``jhrun bench`` writes those of the machine it runs on to ``costs.json``. On any of them an ``hvp`` costs about as
