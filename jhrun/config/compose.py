@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,12 @@ def as_typed(prepared: list[str]) -> list[str]:
     Example:
         >>> as_typed(prepare(["seed=1", "solver.truth={0: 0.5}"], multirun=False))
         ['seed=1', 'solver.truth={0: 0.5}']
+        >>> as_typed([])
+        []
     """
-    following = [*prepared[1:], ""]
     return [
         own
-        for own, after in zip(prepared, following, strict=True)
+        for own, after in pairwise([*prepared, ""])
         if not (own.endswith("=null") and after.startswith(own.removesuffix("null") + "{"))
     ]
 
