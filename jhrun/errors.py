@@ -12,11 +12,15 @@ code  meaning
 6     resources
 7     refused as unsafe
 8     an evaluation whose verdict is fail (strict=true)
+9     a sweep with jobs that are not finished
+75    told to make room (SIGTERM, SIGUSR1): saved, to be resumed
 130   interrupted
 ===== =================================================
 """
 
 BUG = 1
+UNFINISHED = 9
+PREEMPTED = 75
 INTERRUPTED = 130
 
 

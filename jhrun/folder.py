@@ -51,6 +51,15 @@ class RunFolder:
         """One ``EpochRecord`` a line."""
         return self.path / "metrics.jsonl"
 
+    def watched(self, part: str) -> Path:
+        """PGD-20 after epochs, on the ``validation`` or the ``test`` part: one ``WatchRecord`` a line."""
+        return self.path / {"validation": "validation.jsonl", "test": "selected.jsonl"}[part]
+
+    @property
+    def validated(self) -> Path:
+        """Clean and worst-case accuracy on the validation part, of the last epoch's network."""
+        return self.path / "validation.json"
+
     @property
     def decisions(self) -> Path:
         """One ``Decision`` a line: what ``solver=auto`` took, and why."""

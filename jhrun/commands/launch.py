@@ -14,9 +14,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from jhrun.commands.search import search
+from jhrun.commands.signals import Preempted
+from jhrun.commands.sweep import sweep
 from jhrun.config.compose import as_typed, explain, prepare, register_resolvers
 from jhrun.config.groups import CONF
-from jhrun.errors import JhrunError, RunError
+from jhrun.errors import PREEMPTED, JhrunError, RunError
+from jhrun.sweeps import watch_parent
 from jhrun.training import Interrupted
 
 
@@ -36,8 +40,13 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         RunError: Hydra cannot make the run's folder.
         OSError: any other one, as it was.
     """
-    work = import_module(f"jhrun.commands.{command}").run
+    watch_parent()
     multirun = "--multirun" in flags
+    if command == "train" and multirun and not {"--cfg", "-c"} & set(flags):
+        others = [flag for flag in flags if flag != "--multirun"]
+        searched = any(o.startswith("search=") and o != "search=null" for o in overrides)
+        return search(overrides, others) if searched else sweep(overrides, others)
+    work = import_module(f"jhrun.commands.{command}").run
     codes: list[int] = []
     begun: list[str] = []
 
@@ -48,6 +57,8 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         try:
             work(config, typed, output)
             codes.append(0)
+        except Preempted:
+            codes.append(PREEMPTED)
         except Interrupted:
             raise KeyboardInterrupt from None
         except JhrunError as error:

@@ -103,6 +103,9 @@ def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None
         what = f"train.epochs={trainer.options.epochs}, but {trainer.epoch} epochs are done"
         raise ConfigError(what, str(folder.path), f"give {trainer.epoch} or more")
     write_aside(folder.metrics, "".join(json.dumps(line) + "\n" for line in records[: trainer.epoch]))
+    for part in ("validation", "test"):
+        if seen := [line for line in read_lines(folder.watched(part)) if line["epoch"] <= trainer.epoch]:
+            write_aside(folder.watched(part), "".join(json.dumps(line) + "\n" for line in seen))
     # of the epoch that is about to begin, a decision may have been stored that no checkpoint knows of yet
     stored_now = [d for d in map(Decision.of, read_lines(folder.decisions)) if d.epoch == trainer.epoch + 1]
     known = trainer.directions.decisions

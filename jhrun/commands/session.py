@@ -1,7 +1,6 @@
 """A run's folder while a command works in it: claimed once, its status kept, everything said kept in its log."""
 
 import errno
-import json
 import logging
 import os
 import platform
@@ -20,9 +19,12 @@ import torch
 from tqdm import tqdm
 
 import jhrun
+from jhrun.commands.signals import Preempted
 from jhrun.config.stored import as_yaml
-from jhrun.errors import BUG, INTERRUPTED, JhrunError, ResourceError, RunError
+from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError
 from jhrun.folder import RunFolder, read_json, write_aside, write_json
+from jhrun.sweeps import code_version
+from jhrun.sweeps.lock import NAME as LOCK
 from jhrun.training import Interrupted
 
 log = logging.getLogger("jhrun")
@@ -32,7 +34,7 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
     """Take a new run's folder, which must be empty, and write down what is run in it.
 
     Args:
-        path: of the folder; made if it is missing.
+        path: of the folder, whose lock we hold.
         config: resolved, as plain values.
         overrides: as typed.
         device: where the run will be.
@@ -44,22 +46,15 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
         RunError: something is in it already, which is left as it is.
     """
     folder = RunFolder(path)
-    path.mkdir(parents=True, exist_ok=True)
-    taken = RunError(
-        f"'{path}' is not empty", "run directory", f"choose another hydra.run.dir, or go on with resume={path}"
-    )
-    if any(path.iterdir()):
-        raise taken
-    try:
-        # of two processes that both found it empty, one gets it
-        with folder.status.open("x") as file:
-            json.dump({"state": "running"}, file)
-    except FileExistsError as error:
-        raise taken from error
-    write_aside(folder.config, as_yaml(config))
+    if any(entry.name != LOCK for entry in path.iterdir()):
+        remedy = f"choose another hydra.run.dir, or go on with resume={path}"
+        raise RunError(f"'{path}' is not empty", "run directory", remedy)
+    write_json(folder.status, {"state": "running"})
     write_aside(folder.overrides, as_yaml(list(overrides)))
     command = shlex.join(["jhrun", "train", *overrides])
     write_json(folder.environment, environment(device, command, config["threads"]))
+    # the last: a folder that has it can be gone on with
+    write_aside(folder.config, as_yaml(config))
     return folder
 
 
@@ -101,8 +96,8 @@ def status_kept(folder: RunFolder) -> Iterator[Callable[[], None]]:
     try:
         yield lambda: write("finished", 0, None)
         state, code = "finished", 0
-    except (Interrupted, KeyboardInterrupt):
-        state, code = "interrupted", INTERRUPTED
+    except (Interrupted, KeyboardInterrupt) as stop:
+        state, code = "interrupted", PREEMPTED if isinstance(stop, Preempted) else INTERRUPTED
         raise
     except JhrunError as failure:
         code, error = failure.exit_code, str(failure)
@@ -186,6 +181,7 @@ def environment(device: torch.device, command: str, threads: int | None) -> dict
         "command": command,
         "jhrun": jhrun.__version__,
         "commit": _commit(),
+        "code": code_version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchattacks": version("torchattacks"),

@@ -1,11 +1,9 @@
 """``jhrun train``: train a network under a penalty, attack it, write a report."""
 
 import shlex
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,8 @@ from jhrun.commands.eval import applicable
 from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
+from jhrun.commands.signals import preemptible, stop_at_step
+from jhrun.commands.watch import Watch, validated
 from jhrun.config import network, objects, stored
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
@@ -28,6 +28,7 @@ from jhrun.folder import RunFolder, append_line, write_json
 from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
+from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
 
 CURVE_POINTS = 4
@@ -47,18 +48,25 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     """
     call = stored.plain(config)
     resume = call["resume"]
-    if resume is None:
-        values, device = call, objects.device(call["device"])
-        folder = claim(output, values, overrides, device)
-    else:
-        folder = RunFolder.existing(str(resume))
-        values = resumed_values(folder, call, overrides)
-        device = objects.device(values["device"])
-    with logged(folder), resources_named(folder), ExitStack() as stack:
+    with ExitStack() as stack:
+        stack.enter_context(preemptible())
+        if resume is None:
+            values, device = call, objects.device(call["device"])
+            output.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(Lock(output))
+            folder = claim(output, values, overrides, device)
+        else:
+            folder = RunFolder.existing(str(resume))
+            stack.enter_context(Lock(folder.path))
+            values = resumed_values(folder, call, overrides)
+            device = objects.device(values["device"])
+        stack.enter_context(logged(folder))
+        stack.enter_context(resources_named(folder))
         finish = stack.enter_context(status_kept(folder)) if resume is None else None
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
         radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
-        attacks = objects.attacks(values, radii, call["plugins"]) if values["evaluate"] else {}
+        needed = values["evaluate"] or values.get("search")
+        attacks = objects.attacks(values, radii, call["plugins"]) if needed else {}
         trainer = _trainer(values, device, call["plugins"])
         attacks = applicable(attacks, trainer.dataset, overrides)
         if finish is None:
@@ -79,7 +87,9 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
 def _work(folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack]) -> None:
     """Train and attack."""
     unfinished = trainer.epoch < trainer.options.epochs
-    _train(folder, trainer)
+    _train(folder, trainer, Watch(folder, values, trainer))
+    if values.get("search") and not folder.validated.is_file():
+        validated(folder, values, trainer, attacks)
     if values["evaluate"] and (unfinished or not folder.evaluations()):
         request = Request(
             folder,
@@ -142,12 +152,13 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
     write_json(folder.warnings, {"warnings": warnings})
 
 
-def _train(folder: RunFolder, trainer: Trainer) -> None:
+def _train(folder: RunFolder, trainer: Trainer, watch: Watch) -> None:
     total = trainer.options.epochs * trainer.steps
     shown = 0.0
 
     def record(line: EpochRecord) -> None:
         append_line(folder.metrics, asdict(line))
+        watch.epoch(line.epoch)
         text = _epoch_line(line, trainer.options.epochs)
         log.info("%s", text)
         if bar.disable:
@@ -174,7 +185,7 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
 
     with (
         tqdm(total=total, initial=trainer.steps_done, unit="step", disable=None, dynamic_ncols=True) as bar,
-        stop_on_interrupt() as stop,
+        stop_at_step() as stop,
     ):
         try:
             trainer.run(
@@ -187,30 +198,7 @@ def _train(folder: RunFolder, trainer: Trainer) -> None:
         except Interrupted:
             again = shlex.quote(f"resume={folder.path}")
             say(f"interrupted; everything is saved, and this goes on: jhrun train {again}")
-            raise
-
-
-@contextmanager
-def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks to stop at a step's end; a second one stops at once.
-
-    Yields:
-        Whether to stop.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(*_: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        asked.set()
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+            raise stop.exception from None
 
 
 def _epoch_line(line: EpochRecord, epochs: int) -> str:

@@ -1,8 +1,11 @@
 """From what was typed to a composed configuration, with errors that name the nearest right word."""
 
+import os
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.config.groups import CONF, choices, groups, having, nearest
 from jhrun.errors import ConfigError
+from jhrun.sweeps.devices import gpus
 
 PATHS = (
     *("run", "resume", "name", "dataset.root", "regularizer.target", "solver.costs"),
@@ -133,13 +137,21 @@ def keys(command: str, overrides: list[str], without: str = "") -> list[str]:
     return [*groups(command), *flatten(OmegaConf.to_container(config, resolve=False))]
 
 
-def composed(command: str, overrides: list[str]) -> DictConfig:
-    """A command's configuration, without Hydra's own part, leaving Hydra's global state as it was."""
+def composed(command: str, overrides: list[str], *, hydra: bool = False) -> DictConfig:
+    """A command's configuration, with or without Hydra's own part, leaving Hydra's global state as it was."""
+    with hydra_ready():
+        return hydra_compose(command, overrides, return_hydra_config=hydra)
+
+
+@contextmanager
+def hydra_ready() -> Iterator[None]:
+    """Hydra's global state is there, and afterwards as it was."""
     register_resolvers()
     if GlobalHydra.instance().is_initialized():
-        return hydra_compose(command, overrides)
+        yield
+        return
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra_compose(command, overrides)
+        yield
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
@@ -171,7 +183,11 @@ def typed_keys(overrides: list[str]) -> list[str]:
 
 
 def register_resolvers() -> None:
-    """``${run_folder:…}``: where a training run goes; a resumed one stays where it is."""
+    """What our YAML refers to.
+
+    ``${run_folder:…}``: where a training run goes; a resumed one stays where it is. ``${jobs_at_once:}``: how many
+    jobs this machine can work on, one for each GPU, or for each core.
+    """
 
     def run_folder(resume: Any, experiment: Any, dataset: Any, regularizer: Any) -> str:
         if resume is not None:
@@ -180,6 +196,9 @@ def register_resolvers() -> None:
         return f"outputs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
 
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver(
+        "jobs_at_once", lambda: len(gpus()) or len(os.sched_getaffinity(0)), replace=True
+    )
 
 
 def _quoted(value: str) -> bool:

@@ -9,7 +9,7 @@ from jhrun.records.evaluation import (
     TaskRecord,
 )
 from jhrun.records.statistics import Proportion, Spread
-from jhrun.records.training import Decision, EpochRecord, Measured
+from jhrun.records.training import Decision, EpochRecord, Measured, WatchRecord
 from jhrun.records.verdict import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Verdict
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "Spread",
     "TaskRecord",
     "Verdict",
+    "WatchRecord",
 ]

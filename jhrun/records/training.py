@@ -43,6 +43,23 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class WatchRecord:
+    """One line of ``validation.jsonl`` or ``selected.jsonl``: what an epoch's network would have done.
+
+    Attributes:
+        epoch: counted from 1.
+        clean: share that is right.
+        pgd20: share that is right clean and at PGD-20's last iterate, as is published.
+        n: of so many examples.
+    """
+
+    epoch: int
+    clean: float
+    pgd20: float
+    n: int
+
+
+@dataclass(frozen=True)
 class Measured:
     """One way to find a direction, tried on a few batches.
 

@@ -1,5 +1,6 @@
 """The headline table, in plain text and in Markdown, and how numbers are written."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jhrun.records import PASS
@@ -89,11 +90,14 @@ def history(evaluations: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def plain(table: list[Row]) -> str:
-    """A table, header first, in letters."""
+def plain(table: list[Row], words: Sequence[int] = (0,)) -> str:
+    """A table, header first, in letters; columns of words begin on the left, those of numbers end on the right."""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            cell.ljust(width) if i in words else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in table
     ]
     lines.insert(1, "─" * len(lines[0]))

@@ -1,0 +1,135 @@
+"""``jhrun train -m search=optuna``: trials of a search, one after the other, on a study that others may share."""
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from jhrun.commands.session import tell
+from jhrun.commands.signals import stop_at_step
+from jhrun.commands.sweep import configured, say_end, show
+from jhrun.config.compose import explain
+from jhrun.config.space import Space, space
+from jhrun.errors import INTERRUPTED as STOPPED
+from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, RunError
+from jhrun.folder import read_json
+from jhrun.reporting.summary import read_lines
+from jhrun.reporting.words import duration
+from jhrun.sweeps import Job, SweepFolder, code_version, run_job
+from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, PRUNED
+from jhrun.sweeps.search import OBJECTIVES, Search, TrialState, below_median
+
+_WAIT = 1.0
+"""Seconds between two looks at trials that other processes work on."""
+
+
+def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
+    """Work on a search until it has its trials.
+
+    Args:
+        overrides: as typed.
+        flags: of the command that its trials are given too.
+
+    Returns:
+        The exit code: 0, or 9 where a trial failed.
+
+    Raises:
+        ConfigError: the search, or every one of its trials, is not as it can be.
+    """
+    code = code_version()
+    try:
+        asked_for = space(overrides, code)
+    except (HydraException, OmegaConfBaseException) as error:
+        refusal = explain("train", list(overrides), error)
+        raise refusal from error
+    options, folder = asked_for.settings.search, SweepFolder(asked_for.folder)
+    # what is wrong with every trial is told before there is one
+    first = asked_for.overrides({key: _some(d) for key, d in asked_for.keys.items()})
+    if wrong := configured(first, code, 0, "").error:
+        raise ConfigError(wrong, "", "")
+    study = Search(folder.path, asked_for.keys, trials=options.trials, seed=options.seed, startup=options.startup)
+    tell(f"search of {options.trials} trials in {folder.path}")
+    jobs: list[Job] = []
+    with stop_at_step() as asked:
+        while not asked():
+            with study.trial() as taken:
+                if taken is not None:
+                    job = _job(asked_for, code, *taken)
+                    jobs.append(job)
+                    _work(study, taken[0], job, folder, flags, asked, prune=options.prune)
+                    continue
+            if not study.under_way():
+                break
+            time.sleep(_WAIT)
+    show(folder)
+    say_end(folder, jobs)
+    for best in study.best():
+        told = ", ".join(
+            f"{name} {100 * value:.1f} %" for name, value in zip(OBJECTIVES, best.values, strict=True)
+        )
+        tell(f"on the front, on validation data: trial {best.number}, {told}")
+    if asked():
+        return STOPPED if asked.by == signal.SIGINT else PREEMPTED
+    return UNFINISHED if any(folder.standing(job)["state"] == FAILED for job in jobs) else 0
+
+
+def _job(asked_for: Space, code: str, number: int, drawn: Mapping[str, Any]) -> Job:
+    label = " ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in drawn.items()
+    )
+    return configured(asked_for.overrides(drawn), code, number, label)
+
+
+def _work(
+    study: Search,
+    number: int,
+    job: Job,
+    folder: SweepFolder,
+    flags: Sequence[str],
+    asked: Callable[[], bool],
+    *,
+    prune: bool,
+) -> None:
+    """Run a trial and tell the study."""
+    if job.config is None:
+        folder.note(job, FAILED, exit_code=ConfigError.exit_code)
+        study.tell(number, None, TrialState.FAIL)
+        return
+    tell(f"trial {number}: {job.label} (log: {folder.log(job)})")
+    others = [read_lines(path) for path in folder.path.glob("*/validation.jsonl") if _done(path)] if prune else []
+    curve = folder.run(job).watched("validation")
+    given_up = False
+
+    def stop() -> bool:
+        nonlocal given_up
+        given_up = given_up or (prune and below_median(read_lines(curve), others))
+        return given_up or asked()
+
+    record = run_job(job, folder, flags=flags, stop=stop) if not folder.finished(job) else folder.standing(job)
+    if record["state"] == INTERRUPTED and given_up and not asked():
+        why = "below the median of earlier trials, clean and under PGD-20"
+        record = folder.note(job, PRUNED, exit_code=None, seconds=record["seconds"], error=why)
+        study.tell(number, None, TrialState.PRUNED)
+    elif record["state"] == FINISHED:
+        figures = read_json(folder.run(job).validated)
+        study.tell(number, {name: figures[name] for name in OBJECTIVES})
+    elif record["state"] == FAILED:
+        study.tell(number, None, TrialState.FAIL)
+    show(folder)
+    tell(f"trial {number} {record['state']} after {duration(record['seconds'] or 0)}")
+
+
+def _done(path: Any) -> bool:
+    """Whether a curve is of a trial that was finished."""
+    try:
+        return bool(read_json(path.with_name("status.json")).get("state") == FINISHED)
+    except RunError:
+        return False
+
+
+def _some(distribution: Any) -> Any:
+    """A value of a distribution."""
+    return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low

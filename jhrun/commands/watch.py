@@ -1,0 +1,109 @@
+"""Attacks on the way: after epochs, and on validation data at the end, for those who choose among runs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from jhrun import seeds
+from jhrun.attacks import PGD, Attack
+from jhrun.config.values import radius
+from jhrun.data import Part
+from jhrun.errors import ConfigError
+from jhrun.evaluation import evaluate
+from jhrun.folder import RunFolder, append_line, write_json
+from jhrun.records import WatchRecord
+from jhrun.training import Trainer
+
+STEPS = 20
+
+
+class Watch:
+    """Keeps, after each of a run's last epochs, what PGD-20 leaves of its network.
+
+    Args:
+        folder: of the run.
+        values: its configuration.
+        trainer: of the run.
+
+    Raises:
+        ConfigError: there is nothing to attack.
+    """
+
+    def __init__(self, folder: RunFolder, values: Mapping[str, Any], trainer: Trainer) -> None:
+        """Nothing is attacked yet."""
+        # an older version's run has none
+        asked = values.get("watch") or {}
+        self.part: str | None = asked.get("part")
+        if self.part is None:
+            return
+        self.trainer, self.path, self.seed = trainer, folder.watched(self.part), values["seed"]
+        self.examples = _some(examples(trainer, self.part), asked["examples"])
+        self.attack = PGD(radius(values["epsilon"]), steps=STEPS)
+        self.first = 1 if asked["epochs"] is None else trainer.options.epochs - asked["epochs"] + 1
+
+    def epoch(self, epoch: int) -> None:
+        """An epoch is over.
+
+        Args:
+            epoch: counted from 1.
+        """
+        if self.part is None or epoch < self.first:
+            return
+        name = f"pgd{STEPS}"
+        found = evaluate(self.trainer.model, self.examples, {name: self.attack}, seed=self.seed)
+        clean, robust = found.clean_accuracy, found.records[name].last
+        assert robust is not None
+        append_line(self.path, asdict(WatchRecord(epoch, clean.accuracy, robust.accuracy, clean.n)))
+
+
+def validated(
+    folder: RunFolder, values: Mapping[str, Any], trainer: Trainer, attacks: Mapping[str, Attack]
+) -> None:
+    """Write down what all attacks of a trained run leave of its validation part.
+
+    Args:
+        folder: of the run.
+        values: its configuration.
+        trainer: of the run, which is trained.
+        attacks: by name.
+    """
+    found = evaluate(trainer.model, examples(trainer, "validation"), attacks, seed=values["seed"])
+    record = {
+        "epoch": trainer.epoch,
+        "clean": found.clean_accuracy.accuracy,
+        "worst_case": found.worst_case.accuracy,
+        "worst_case_norm": found.worst_case_norm,
+        "attacks": {name: record.robust.accuracy for name, record in found.records.items() if record.robust},
+        "n": len(found.targets),
+    }
+    write_json(folder.validated, record)
+
+
+def _some(part: Part, count: int | None) -> Part:
+    """So many of a part's examples, the same ones in every run."""
+    order = torch.randperm(len(part), generator=seeds.generator("cpu", 0, "watch"))
+    return part if count is None else part[order[:count].to(part.targets.device)]
+
+
+def examples(trainer: Trainer, part: str) -> Part:
+    """The validation or the test part.
+
+    Args:
+        trainer: whose data it is.
+        part: its name.
+
+    Returns:
+        At least one example.
+
+    Raises:
+        ConfigError: there is none, or there are no classes to attack.
+    """
+    data = trainer.dataset
+    found = data.validation if part == "validation" else data.test
+    if not data.classes:
+        raise ConfigError("the data set has values to predict and no classes to attack", "watch", "leave it out")
+    if not len(found):
+        raise ConfigError(f"the {part} part is empty", "watch", "set dataset.validation above 0")
+    return found

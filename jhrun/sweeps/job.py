@@ -1,0 +1,111 @@
+"""A sweep's folder and the records of its jobs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from jhrun.errors import RunError
+from jhrun.folder import RunFolder, read_json, write_json
+from jhrun.sweeps.lock import Lock
+
+WAITING, RUNNING, FINISHED, FAILED, INTERRUPTED = "waiting", "running", "finished", "failed", "interrupted"
+PRUNED = "pruned"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        id: names its folder and its files; the same for the same configuration and code.
+        number: in the sweep, from 0.
+        overrides: as typed for it.
+        label: those of them that tell it from the others.
+        config: resolved, as plain values; None where it was refused.
+        error: why it was refused.
+    """
+
+    id: str
+    number: int
+    overrides: tuple[str, ...]
+    label: str
+    config: Mapping[str, Any] | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """The layout of a sweep on disk.
+
+    Attributes:
+        path: of the folder; a job's run lies in it under the job's id, its record and what it printed in ``jobs``.
+    """
+
+    path: Path
+
+    @property
+    def jobs(self) -> Path:
+        """Records and logs."""
+        return self.path / "jobs"
+
+    def run(self, job: Job) -> RunFolder:
+        """A job's run."""
+        return RunFolder(self.path / job.id)
+
+    def record(self, job: Job) -> Path:
+        """How a job stands."""
+        return self.jobs / f"{job.id}.json"
+
+    def log(self, job: Job) -> Path:
+        """What a job printed, each attempt after the other."""
+        return self.jobs / f"{job.id}.log"
+
+    def note(self, job: Job, state: str, **what: Any) -> dict[str, Any]:
+        """Write down how a job stands.
+
+        Args:
+            job: of the sweep.
+            state: waiting, running, finished, failed or interrupted.
+            **what: ``exit_code``, ``error`` and ``seconds``, where they are known.
+
+        Returns:
+            The record.
+        """
+        self.jobs.mkdir(parents=True, exist_ok=True)
+        record = asdict(job) | {
+            "state": state,
+            "exit_code": None,
+            "seconds": None,
+            "log": str(self.log(job).relative_to(self.path)),
+            **what,
+        }
+        write_json(self.record(job), record)
+        return record
+
+    def standing(self, job: Job) -> dict[str, Any]:
+        """A job's record, put right where its process could not do so itself.
+
+        Args:
+            job: of the sweep.
+
+        Returns:
+            The record; ``waiting`` where there is none.
+        """
+        try:
+            record = read_json(self.record(job))
+        except RunError:
+            record = self.note(job, WAITING, error=job.error)
+        if Lock.holder(self.run(job).path):
+            return record | {"state": RUNNING}
+        if record.get("state") == RUNNING:
+            # whoever worked on it has died
+            record = record | {"state": FINISHED if self.finished(job) else INTERRUPTED}
+        return record
+
+    def finished(self, job: Job) -> bool:
+        """Whether a job's run is there, whole."""
+        try:
+            return read_json(self.run(job).status).get("state") == FINISHED
+        except RunError:
+            return False

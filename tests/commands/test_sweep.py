@@ -1,0 +1,192 @@
+"""Sweeps of real trainings in real processes, some of which are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jhrun.sweeps import Lock
+
+FAST = ["model=mlp", "model.widths=[16]", "regularizer=none", "optimizer=sgd", "attack=fgsm", "train.epochs=3"]
+SIX = [*FAST, "optimizer.lr=0.01,0.02,0.03,0.04,0.05,1e30"]
+LAUNCHERS = {
+    "serial": [],
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "submitit": ["hydra/launcher=submitit_local"],
+}
+
+
+def command(*overrides):
+    return [sys.executable, "-m", "jhrun", "train", "-m", "hydra.sweep.dir=sweep", *overrides]
+
+
+def begin(*overrides) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(*overrides),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def run(*overrides):
+    done = begin(*overrides)
+    said = done.communicate(timeout=400)[0]
+    return done.returncode, said
+
+
+def records(folder="sweep"):
+    return [json.loads(path.read_text()) for path in sorted(Path(folder).glob("jobs/*.json"))]
+
+
+def states(folder="sweep"):
+    return sorted(record["state"] for record in records(folder))
+
+
+def wait_until(true, process=None, seconds=200):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert process is None or process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def assert_trained_once(folder="sweep"):
+    """Each epoch of a finished job was trained in one of its attempts alone."""
+    for record in records(folder):
+        if record["state"] == "finished":
+            log = (Path(folder) / record["log"]).read_text()
+            assert [log.count(f"epoch {n}/3,") for n in (1, 2, 3)] == [1, 1, 1], log
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_sweep_that_was_killed_goes_on(launcher):
+    overrides = [*SIX, *LAUNCHERS[launcher]]
+    process = begin(*overrides)
+    wait_until(lambda: "finished" in states() and "running" in states(), process)
+    process.kill()
+    process.communicate()
+    code, said = run(*overrides)
+    assert code == 9, said
+    assert "Traceback" not in said
+    assert states() == ["failed", *["finished"] * 5]
+    assert_trained_once()
+    (failed,) = [record for record in records() if record["state"] == "failed"]
+    assert failed["exit_code"] == 5
+    assert "became infinite or not a number" in failed["error"]
+    table = said[said.index("job  overrides") :].splitlines()
+    assert len([line for line in table if "finished" in line]) == 5
+    assert [line for line in table if "failed" in line and "optimizer.lr=1e+30" in line and failed["log"] in line]
+    assert Path("sweep", failed["log"]).read_text().count("error: ")
+    assert not list(Path("sweep").rglob("lock.json")) + list(Path("sweep").rglob("*.tmp"))
+    assert not list(Path("sweep").glob("jobs/.halt*"))
+
+
+@pytest.mark.parametrize("launcher", ["serial", "joblib"])
+def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(launcher, jhrun):
+    overrides = [*FAST, "train.epochs=40", "seed=0,1", "evaluate=false", *LAUNCHERS[launcher]]
+    process = begin(*overrides)
+    wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
+    # as a terminal does: to the whole group
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "interrupted" in states()
+    assert "failed" not in states()
+    code, said = run(*overrides)
+    assert code == 0, said
+    assert "goes on" in said
+    assert states() == ["finished", "finished"]
+    whole = [o for o in overrides if not o.startswith(("seed", "hydra"))]
+    assert jhrun("train", *whole, "seed=0", "hydra.run.dir=whole")[0] == 0
+    (job,) = [record["id"] for record in records() if record["config"]["seed"] == 0]
+    weights = "checkpoints/last/weights.safetensors"
+    assert Path("sweep", job, weights).read_bytes() == Path("whole", weights).read_bytes()
+
+
+def test_a_job_that_the_system_kills_leaves_the_others_running():
+    process = begin(*FAST, "seed=0,1", "train.epochs=200", "evaluate=false", "checkpoint.steps=10")
+    wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
+    (first,) = Path("sweep").glob("*/metrics.jsonl")
+    os.kill(json.loads((first.parent / "status.json").read_text())["pid"], signal.SIGKILL)
+    wait_until(lambda: len(list(Path("sweep").glob("*/metrics.jsonl"))) == 2, process)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 75, said
+    assert states() == ["failed", "interrupted"]
+    assert "killed by SIGKILL" in said
+
+
+def test_two_sweeps_at_once_share_the_work():
+    overrides = [*FAST, "seed=0,1,2"]
+    both = [begin(*overrides), begin(*overrides)]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert states() == ["finished"] * 3
+    assert_trained_once()
+
+
+def test_what_is_finished_is_not_begun_again():
+    code, said = run(*FAST, "seed=0,1")
+    assert code == 0, said
+    code, said = run("seed=2,0,1", *FAST)
+    assert code == 0, said
+    assert said.count(" begins: ") == 1
+    assert said.startswith("sweep of 3 jobs (2 finished, 1 waiting)")
+
+
+def test_a_sweep_can_stop_at_the_first_failure():
+    code, said = run(*FAST, "optimizer.lr=1e30,0.01", "sweep.on_fail=stop")
+    assert code == 9, said
+    assert states() == ["failed", "waiting"]
+
+
+def test_a_refused_configuration_is_a_failed_job(jhrun):
+    code, out, _ = jhrun(*command(*FAST, "optimizer.lr=-1,0.01")[3:])
+    assert code == 9
+    assert states() == ["failed", "finished"]
+    assert "optimizer.lr" in next(r["error"] for r in records() if r["state"] == "failed")
+    code, _, err = jhrun(*command(*FAST, "optimizer.lr=-1,-2", "hydra.sweep.dir=other")[3:])
+    assert (code, err.count("\n")) == (2, 1)
+    assert not Path("other").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("sed=0,1", "did you mean 'seed'?"),
+        ("model=cnn,nlp", "did you mean 'mlp'?"),
+        ("resume=a,b", "type the sweep's command again"),
+        ("optimizer.lr=interval(0,1)", "give a list"),
+        ("sweep.on_fail=explode", "must be one of continue, stop"),
+        ("hydra/launcher=jobli", "did you mean 'joblib'?"),
+    ],
+)
+def test_what_is_typed_wrong_begins_nothing(override, told, jhrun):
+    code, out, err = jhrun(*command(*FAST, override)[3:])
+    assert (code, err.count("\n"), out) == (2, 1, "")
+    assert told in err
+    assert not list(Path().rglob("*.json"))
+
+
+def test_a_run_that_another_process_works_on_is_left_alone(tiny, jhrun):
+    folder = tiny()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    holder = "import sys, jhrun.sweeps as s\nwith s.Lock(sys.argv[1]): print('locked', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", holder, folder], stdin=-1, stdout=-1, text=True) as process:
+        process.stdout.readline()
+        code, _, err = jhrun("train", f"resume={folder}", "train.epochs=3")
+        assert (code, err.count("\n")) == (4, 1)
+        assert f"process {process.pid} on {os.uname().nodename}" in err
+        process.communicate("\n")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert Lock.holder(folder) is None
+    assert jhrun("train", f"resume={folder}", "train.epochs=3")[0] == 0
