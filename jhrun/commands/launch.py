@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from jhrun.commands.session import warnings_said
 from jhrun.config.compose import as_typed, explain, prepare, register_resolvers
 from jhrun.config.groups import CONF
 from jhrun.errors import JhrunError, RunError
@@ -46,7 +47,8 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         typed = as_typed(list(HydraConfig.get().overrides.task))
         begun.append(" ".join(typed))
         try:
-            work(config, typed, output)
+            with warnings_said():
+                work(config, typed, output)
             codes.append(0)
         except Interrupted:
             raise KeyboardInterrupt from None

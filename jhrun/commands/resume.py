@@ -19,6 +19,7 @@ MAY_CHANGE = (
     "device",
     "threads",
     "dataset.root",
+    "dataset.cache",
     "checkpoint.steps",
     "log.steps",
     "plugins",

@@ -19,7 +19,7 @@ from jhrun.config.groups import CONF, choices, groups, having, nearest
 from jhrun.errors import ConfigError
 
 PATHS = (
-    *("run", "resume", "name", "dataset.root", "regularizer.target", "solver.costs"),
+    *("run", "resume", "name", "dataset.root", "dataset.cache", "regularizer.target", "solver.costs"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 """Keys whose values are paths or names, which may hold any letter."""
