@@ -22,6 +22,7 @@ MAY_CHANGE = (
     "dataset.cache",
     "checkpoint.steps",
     "log.steps",
+    "logger",
     "plugins",
 )
 """Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""

@@ -21,13 +21,16 @@ from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
 from jhrun.config import network, objects, stored
+from jhrun.config.compose import flatten
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, append_line, write_json
+from jhrun.loggers import Logger
 from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
+from jhrun.reporting.summary import read_lines
 from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
 
 CURVE_POINTS = 4
@@ -49,11 +52,13 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     resume = call["resume"]
     if resume is None:
         values, device = call, objects.device(call["device"])
+        logger = objects.logger(values, call["plugins"])
         folder = claim(output, values, overrides, device)
     else:
         folder = RunFolder.existing(str(resume))
         values = resumed_values(folder, call, overrides)
         device = objects.device(values["device"])
+        logger = objects.logger(values, call["plugins"])
     with logged(folder), resources_named(folder), ExitStack() as stack:
         finish = stack.enter_context(status_kept(folder)) if resume is None else None
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
@@ -68,18 +73,25 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         else:
             _preflight(folder, trainer)
         stack.enter_context(resources_named(folder))
-        _work(folder, trainer, values, attacks)
+        if logger is not None:
+            stack.callback(logger.close)
+            logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
+        _work(folder, trainer, values, attacks, logger)
         finish()
         report = write_report(folder, values)
+        if logger is not None:
+            logger.results(flatten(values), report)
         say_result(folder, report)
         tell(str(folder.path))
     return folder.path
 
 
-def _work(folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack]) -> None:
+def _work(
+    folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack], logger: Logger | None
+) -> None:
     """Train and attack."""
     unfinished = trainer.epoch < trainer.options.epochs
-    _train(folder, trainer)
+    _train(folder, trainer, logger)
     if values["evaluate"] and (unfinished or not folder.evaluations()):
         request = Request(
             folder,
@@ -142,12 +154,14 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
     write_json(folder.warnings, {"warnings": warnings})
 
 
-def _train(folder: RunFolder, trainer: Trainer) -> None:
+def _train(folder: RunFolder, trainer: Trainer, logger: Logger | None) -> None:
     total = trainer.options.epochs * trainer.steps
     shown = 0.0
 
     def record(line: EpochRecord) -> None:
         append_line(folder.metrics, asdict(line))
+        if logger is not None:
+            logger.epoch(line)
         text = _epoch_line(line, trainer.options.epochs)
         log.info("%s", text)
         if bar.disable:
