@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,17 +108,29 @@ class RunFolder:
 
 
 def write_aside(path: Path, content: str | bytes) -> None:
-    """Write a file so that a crash leaves the old or the new one, whole: aside, synced, renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    data = content.encode() if isinstance(content, str) else content
+    """Write a file so that a crash leaves the old or the new one, whole."""
+    with aside(path) as new:
+        new.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A file beside another one, which takes its place, synced, when the block ends without an exception.
+
+    Args:
+        path: of the file that is to be replaced, or made.
+
+    Yields:
+        Where to write the new one; no other process is given the same name, also not in another container.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
+        yield new
+        with new.open("rb") as file:
             os.fsync(file.fileno())
-        aside.replace(path)
+        new.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -25,8 +25,9 @@ def tiny_mnist(tmp_path):
 
 
 @pytest.fixture
-def tiny_image_folder(tmp_path):
-    """Random colour images of 8×8 pixels: two classes, 20 + 5 of each."""
+def tiny_image_folder(tmp_path, monkeypatch):
+    """Random colour images of 8×8 pixels: two classes, 20 + 5 of each; and a user's cache folder of their own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user's cache"))
     root = tmp_path / "images"
     random = np.random.default_rng(0)
     for part, n in (("train", 20), ("test", 5)):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jhrun.errors import RunError
-from jhrun.folder import RunFolder, read_json, sha256, sync_folder, write_aside, write_json
+from jhrun.folder import RunFolder, aside, read_json, sha256, sync_folder, write_aside, write_json
 
 
 @contextmanager
@@ -56,6 +56,15 @@ def test_a_rename_that_fails_leaves_nothing_beside(tmp_path):
     assert names(tmp_path) == ["status.json"]
     with pytest.raises(OSError, match="missing"):
         write_aside(tmp_path / "missing" / "status.json", "new")
+
+
+def test_two_writers_at_once_do_not_meet(tmp_path):
+    path = tmp_path / "cache"
+    with aside(path) as one, aside(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"  # the one that was renamed last
+    assert names(tmp_path) == ["cache"]
 
 
 class Crash(BaseException):

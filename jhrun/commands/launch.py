@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.commands.search import search
+from jhrun.commands.session import warnings_said
 from jhrun.commands.signals import Preempted
 from jhrun.commands.sweep import sweep
 from jhrun.config.compose import as_typed, explain, prepare, register_resolvers
@@ -55,7 +56,8 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         typed = as_typed(list(HydraConfig.get().overrides.task))
         begun.append(" ".join(typed))
         try:
-            work(config, typed, output)
+            with warnings_said():
+                work(config, typed, output)
             codes.append(0)
         except Preempted:
             codes.append(PREEMPTED)

@@ -19,8 +19,10 @@ MAY_CHANGE = (
     "device",
     "threads",
     "dataset.root",
+    "dataset.cache",
     "checkpoint.steps",
     "log.steps",
+    "logger",
     "plugins",
 )
 """Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""

@@ -8,6 +8,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -158,6 +159,14 @@ def resources_named(folder: RunFolder) -> Iterator[None]:
         raise ResourceError(
             str(error.strerror), str(error.filename or folder.path), f"make space, {again}"
         ) from error
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Warnings are said in one line, without the place in the code that Python would show."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        yield
 
 
 def say(text: str) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -21,13 +21,16 @@ from jhrun.commands.session import claim, log, logged, resources_named, say, sta
 from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
 from jhrun.config import network, objects, stored
+from jhrun.config.compose import flatten
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, append_line, write_json
+from jhrun.loggers import Logger
 from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
+from jhrun.reporting.summary import read_lines
 from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
 
@@ -52,6 +55,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         stack.enter_context(preemptible())
         if resume is None:
             values, device = call, objects.device(call["device"])
+            logger = objects.logger(values, call["plugins"])
             output.mkdir(parents=True, exist_ok=True)
             stack.enter_context(Lock(output))
             folder = claim(output, values, overrides, device)
@@ -60,6 +64,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             stack.enter_context(Lock(folder.path))
             values = resumed_values(folder, call, overrides)
             device = objects.device(values["device"])
+            logger = objects.logger(values, call["plugins"])
         stack.enter_context(logged(folder))
         stack.enter_context(resources_named(folder))
         finish = stack.enter_context(status_kept(folder)) if resume is None else None
@@ -76,18 +81,26 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         else:
             _preflight(folder, trainer)
         stack.enter_context(resources_named(folder))
-        _work(folder, trainer, values, attacks)
+        if logger is not None:
+            stack.callback(logger.close)
+            logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
+        _work(folder, trainer, values, attacks, logger)
         finish()
         report = write_report(folder, values)
+        if logger is not None:
+            logger.results(flatten(values), report)
         say_result(folder, report)
         tell(str(folder.path))
     return folder.path
 
 
-def _work(folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack]) -> None:
+def _work(
+    folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack], logger: Logger | None
+) -> None:
     """Train and attack."""
     unfinished = trainer.epoch < trainer.options.epochs
-    _train(folder, trainer, Watch(folder, values, trainer))
+    watch = Watch(folder, values, trainer)
+    _train(folder, trainer, [watch.epoch, *([logger.epoch] if logger is not None else [])])
     if values.get("search") and not folder.validated.is_file():
         validated(folder, values, trainer, attacks)
     if values["evaluate"] and (unfinished or not folder.evaluations()):
@@ -152,13 +165,14 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
     write_json(folder.warnings, {"warnings": warnings})
 
 
-def _train(folder: RunFolder, trainer: Trainer, watch: Watch) -> None:
+def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRecord], None]]) -> None:
     total = trainer.options.epochs * trainer.steps
     shown = 0.0
 
     def record(line: EpochRecord) -> None:
         append_line(folder.metrics, asdict(line))
-        watch.epoch(line.epoch)
+        for listener in told:
+            listener(line)
         text = _epoch_line(line, trainer.options.epochs)
         log.info("%s", text)
         if bar.disable:

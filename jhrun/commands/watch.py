@@ -13,7 +13,7 @@ from jhrun.data import Part
 from jhrun.errors import ConfigError
 from jhrun.evaluation import evaluate
 from jhrun.folder import RunFolder, append_line, write_json
-from jhrun.records import WatchRecord
+from jhrun.records import EpochRecord, WatchRecord
 from jhrun.training import Trainer
 
 STEPS = 20
@@ -43,19 +43,19 @@ class Watch:
         self.attack = PGD(radius(values["epsilon"]), steps=STEPS)
         self.first = 1 if asked["epochs"] is None else trainer.options.epochs - asked["epochs"] + 1
 
-    def epoch(self, epoch: int) -> None:
+    def epoch(self, record: EpochRecord) -> None:
         """An epoch is over.
 
         Args:
-            epoch: counted from 1.
+            record: of it.
         """
-        if self.part is None or epoch < self.first:
+        if self.part is None or record.epoch < self.first:
             return
         name = f"pgd{STEPS}"
         found = evaluate(self.trainer.model, self.examples, {name: self.attack}, seed=self.seed)
         clean, robust = found.clean_accuracy, found.records[name].last
         assert robust is not None
-        append_line(self.path, asdict(WatchRecord(epoch, clean.accuracy, robust.accuracy, clean.n)))
+        append_line(self.path, asdict(WatchRecord(record.epoch, clean.accuracy, robust.accuracy, clean.n)))
 
 
 def validated(

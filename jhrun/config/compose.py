@@ -23,7 +23,7 @@ from jhrun.errors import ConfigError
 from jhrun.sweeps.devices import gpus
 
 PATHS = (
-    *("run", "resume", "name", "dataset.root", "regularizer.target", "solver.costs"),
+    *("run", "resume", "name", "dataset.root", "dataset.cache", "regularizer.target", "solver.costs"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 """Keys whose values are paths or names, which may hold any letter."""

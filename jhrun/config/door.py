@@ -21,6 +21,7 @@ PACKAGES = {
     "solver": "jhrun.linalg",
     "optimizer": "jhrun.training.optimizers",
     "attack": "jhrun.attacks",
+    "logger": "jhrun.loggers",
 }
 
 

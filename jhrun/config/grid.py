@@ -16,7 +16,7 @@ from jhrun.config.compose import as_typed, composed, hydra_ready, prepare
 from jhrun.config.groups import choices
 from jhrun.errors import ConfigError
 
-_PASSING = ("sweep.", "search.trials", "checkpoint.", "log.", "logger", "dataset.root", "hydra")
+_PASSING = ("sweep.", "search.trials", "checkpoint.", "log.", "logger", "dataset.root", "dataset.cache", "hydra")
 """Beginnings of overrides that say how a sweep is worked on, and not what it is."""
 
 

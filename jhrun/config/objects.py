@@ -21,6 +21,7 @@ from jhrun.config.values import radius
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.linalg import Solver
+from jhrun.loggers import Logger
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty
 from jhrun.training import Regularizer, first_epochs, schedule
@@ -129,6 +130,15 @@ def attacks(config: Values, radii: Mapping[str, Any], plugins: Sequence[str]) ->
         if radii.get(norm) is None:
             raise ConfigError("epsilon_l2 has no value", f"attack {name}", "give it: epsilon_l2=0.5")
         built[name] = build("attack", node, plugins=plugins, epsilon=radius(radii[norm]))
+    return built
+
+
+def logger(config: Values, plugins: Sequence[str]) -> Logger | None:
+    """Who else is told of the run's records; None for nobody, and in runs of older versions."""
+    node = config.get("logger") or {}
+    if node.get("_target_") is None:
+        return None
+    built: Logger = build("logger", node, plugins=plugins)
     return built
 
 

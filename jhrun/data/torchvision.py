@@ -1,4 +1,4 @@
-"""MNIST, CIFAR-10 and CIFAR-100 through torchvision, and folders of images in its layout."""
+"""MNIST, CIFAR-10 and CIFAR-100 through torchvision."""
 
 import socket
 from collections.abc import Iterator
@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torchvision.datasets as tv
 from torch import Tensor
 
 from jhrun.data.dataset import Dataset, Part, split
+from jhrun.data.image_folder import image_folder
 from jhrun.errors import DataError
+
+# image_folder was here: stored runs name it so
+__all__ = ["cifar10", "cifar100", "image_folder", "mnist"]
 
 _SILENCE = 8.0
 """Seconds without a byte after which a server counts as unreachable; torchvision tries two mirrors at most."""
@@ -93,53 +96,6 @@ def cifar100(
     """
     mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
     return _load(tv.CIFAR100, root, download, validation, crop, flip, seed, mean, std)
-
-
-def image_folder(
-    *,
-    root: str,
-    mean: tuple[float, ...] = (0.4914, 0.4822, 0.4465),
-    std: tuple[float, ...] = (0.2471, 0.2435, 0.2616),
-    validation: float = 0.1,
-    crop: int = 4,
-    flip: bool = True,
-    seed: int = 0,
-) -> Dataset:
-    """Colour images of one size under ``train/CLASS/`` and ``test/CLASS/``; classes in alphabetical order.
-
-    Args:
-        root: folder that holds ``train`` and ``test``.
-        mean: per channel, of pixels in [0, 1]; CIFAR-10's if not given.
-        std: per channel, likewise.
-        validation: share of the training part to choose with.
-        crop: padding of the random crop, in pixels.
-        flip: mirror at random.
-        seed: of the validation split.
-
-    Returns:
-        The data set.
-
-    Raises:
-        DataError: a folder is missing or unreadable, or sizes or classes differ.
-    """
-    parts, names = [], []
-    for name in ("train", "test"):
-        folder = Path(root) / name
-        try:
-            found = tv.ImageFolder(str(folder))
-            pixels = np.stack([np.asarray(image) for image, _ in found])
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"no images of one size under class folders ({error})",
-                str(folder),
-                "lay them out as train/CLASS/*.png and test/CLASS/*.png, or set dataset.root",
-            ) from error
-        parts.append(_part(pixels, found.targets))
-        names.append(tuple(found.classes))
-    if names[0] != names[1]:
-        raise DataError("train and test have different class folders", root, "give both the same classes")
-    train, held_out = split(parts[0], validation, seed)
-    return Dataset(names[0], tuple(mean), tuple(std), train, parts[1], held_out, crop, flip)
 
 
 def _load(

@@ -48,9 +48,9 @@ def identity(values: Mapping[str, Any], code: str) -> str:
         True
     """
     kept = {key: value for key, value in values.items() if key not in _ELSEWHERE}
-    data = dict(kept.get("dataset") or {})
-    if "download" in data:
-        kept["dataset"] = {key: value for key, value in data.items() if key not in {"root", "download"}}
+    if data := kept.get("dataset"):
+        aside = {"cache", "download", "root"} if "download" in data else {"cache"}
+        kept["dataset"] = {key: value for key, value in data.items() if key not in aside}
     text = json.dumps([code, _sortable(kept)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -432,3 +433,34 @@ def test_auto_says_stores_and_reports_what_it_took_and_a_resumed_run_keeps_to_it
     assert [d["epoch"] for d in after] == [1, 2, 3, 5]
     code, out, err = jhrun("eval", "run=run", "analysis=curvature", "subset=20", "attack=[]", "epsilon=0")
     assert code == 0, err
+
+
+FOLDER = ["dataset=image_folder", "solver=lanczos", "evaluate=false"]
+
+
+def test_a_sweep_decodes_its_images_once_and_says_what_is_wrong_with_them_in_a_line(jhrun, tiny_image_folder):
+    small = [*TINY, *FOLDER, f"dataset.root={tiny_image_folder}", "dataset.cache=kept"]
+    code, out, err = jhrun("train", "-m", *small, "seed=0,1")
+    assert (code, err) == (0, "")
+    assert "warning" not in out
+    (path,) = Path("kept").iterdir()
+    path.write_bytes(path.read_bytes()[:-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        code, out, err = jhrun("train", *small, "hydra.run.dir=again")
+    assert (code, err) == (0, "")
+    (said,) = [line for line in out.splitlines() if "warning" in line]
+    assert said.startswith(f"warning: {path.absolute()} is damaged or foreign")
+    assert said in Path("again/run.log").read_text()
+    (tiny_image_folder / "train" / "cat" / "list.txt").write_text("0.png")
+    code, _, err = jhrun("train", *small, "hydra.run.dir=third")
+    assert code == 3
+    assert err.startswith("error: a file is not an image that Pillow knows, ")
+    assert err.count("\n") == 1
+
+
+def test_a_resumed_run_may_keep_its_images_elsewhere(tiny, jhrun, tiny_image_folder):
+    run = tiny(*FOLDER, f"dataset.root={tiny_image_folder}")
+    code, _, err = jhrun("train", f"resume={run}", "train.epochs=3", "dataset=image_folder", "dataset.cache=null")
+    assert code == 0, err
+    assert "cache: null" in (run / "config.yaml").read_text()

@@ -66,6 +66,11 @@ def test_a_group_opens_for_its_own_package_alone():
         target("model", "jhrun.linalg.lanczos.Lanczos")
 
 
+def test_what_stored_runs_name_stays_valid():
+    moved = target("dataset", "jhrun.data.torchvision.image_folder")
+    assert moved is target("dataset", "jhrun.data.image_folder.image_folder")
+
+
 def test_an_unknown_argument_names_the_nearest():
     with pytest.raises(ConfigError, match=r"'solver\.iteratoins'.*did you mean 'iterations'"):
         build("solver", {"_target_": "jhrun.linalg.lanczos.Lanczos", "iteratoins": 3})

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 import torchvision.datasets as tv
-from PIL import Image
 
-from jhrun.data.torchvision import cifar10, cifar100, image_folder, mnist
+from jhrun.data.torchvision import cifar10, cifar100, mnist
 from jhrun.errors import DataError
 
 LOADERS = {"MNIST": mnist, "CIFAR10": cifar10, "CIFAR100": cifar100}
@@ -53,16 +52,6 @@ def write_cifar(root, source, monkeypatch):
     monkeypatch.setattr(source, "test_list", [write("test", images)])
     monkeypatch.setattr(source, "meta", meta | {"filename": name, "md5": md5})
     return folder
-
-
-def write_folder(root, classes=("cat", "dog"), parts=("train", "test"), size=(6, 5)):
-    images = random_images(len(parts), len(classes), 5, *size, 3)
-    for part, of_part in zip(parts, images, strict=True):
-        for label, of_class in zip(classes, of_part, strict=True):
-            (root / part / label).mkdir(parents=True)
-            for i, image in enumerate(of_class):
-                Image.fromarray(image).save(root / part / label / f"{i}.png")
-    return images
 
 
 @pytest.fixture
@@ -124,64 +113,6 @@ def test_cifar_keeps_channels_rows_and_columns_apart(tmp_path, monkeypatch, load
     assert np.array_equal(data.train.inputs.numpy(), random_images(20, 3072).reshape(20, 3, 32, 32))
     assert data.train.targets.tolist() == [i * 5 % len(data.classes) for i in range(20)]
     assert data.classes[:2] == ("class 0", "class 1")
-
-
-def test_folders_of_images(tmp_path):
-    images = write_folder(tmp_path, classes=("dog", "cat"))
-    data = image_folder(root=str(tmp_path), validation=0.2, crop=1, flip=False)
-    assert data.classes == ("cat", "dog")
-    assert data.spec.shape == (3, 6, 5)
-    assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 10)
-    assert (data.crop, data.flip) == (1, False)
-    expected = np.concatenate([images[1, 1], images[1, 0]])  # the test part, cats first
-    assert np.array_equal(data.test.inputs.numpy(), expected.transpose(0, 3, 1, 2))
-    assert data.test.targets.tolist() == [0] * 5 + [1] * 5
-
-
-def test_grey_images_in_a_folder_get_three_channels(tmp_path):
-    for part in ("train", "test"):
-        (tmp_path / part / "only").mkdir(parents=True)
-        Image.fromarray(random_images(4, 4)).save(tmp_path / part / "only" / "0.png")
-    data = image_folder(root=str(tmp_path), validation=0)
-    assert torch.equal(data.test.inputs[0], torch.from_numpy(random_images(4, 4)).expand(3, 4, 4))
-
-
-def nothing(root):
-    pass
-
-
-def no_test(root):
-    write_folder(root, parts=("train",))
-
-
-def two_sizes(root):
-    write_folder(root)
-    Image.fromarray(random_images(9, 9, 3)).save(root / "test" / "cat" / "large.png")
-
-
-def empty_class(root):
-    write_folder(root)
-    (root / "train" / "emu").mkdir()
-
-
-def damaged_image(root):
-    write_folder(root)
-    (root / "train" / "cat" / "0.png").write_bytes(b"not an image")
-
-
-def other_classes(root):
-    write_folder(root, parts=("train",))
-    write_folder(root, parts=("test",), classes=("cat", "emu"))
-
-
-@pytest.mark.parametrize("write", [nothing, no_test, two_sizes, empty_class, damaged_image, other_classes])
-def test_folders_that_are_no_data_set_are_refused(tmp_path, write):
-    write(tmp_path)
-    with pytest.raises(DataError) as caught:
-        image_folder(root=str(tmp_path))
-    assert caught.value.exit_code == 3
-    assert str(tmp_path) in str(caught.value)
-    assert "class" in str(caught.value).lower()
 
 
 def check_message(error, name, root):
