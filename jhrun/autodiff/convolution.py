@@ -61,10 +61,19 @@ def _arguments(
     ):
         return None
     # the engine can be asked about a view's node, but not about a leaf
-    images, filters, offset = (t.view_as(t) if t is not None and t.is_leaf else t for t in (input, weight, bias))
+    images, filters, offset = (
+        t.view_as(t) if t is not None and t.is_leaf else t for t in map(_autocast, (input, weight, bias))
+    )
     assert images is not None
     assert filters is not None
     return images, filters, offset, (_pair(stride), _pair(padding), _pair(dilation), groups)
+
+
+def _autocast(tensor: Tensor | None) -> Tensor | None:
+    """A tensor as autocast would hand it to ``conv2d``, differentiably: our Functions are unknown to it."""
+    if tensor is None or tensor.dtype == torch.float64 or not torch.is_autocast_enabled(tensor.device.type):
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(tensor.device.type))
 
 
 def _pair(value: int | Sequence[int]) -> list[int]:

@@ -142,6 +142,8 @@ def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str
                 **values["train"],
                 checkpoint_steps=values["checkpoint"]["steps"],
                 log_steps=values.get("log", {}).get("steps", TrainOptions.log_steps),
+                bf16=values.get("bf16", TrainOptions.bf16),
+                compile=values.get("compile", TrainOptions.compile),
             ),
             values["seed"],
             measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
@@ -160,6 +162,11 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
         warnings = preflight(trainer.model, trainer.objective, regularizer.penalties, regularizer.solver(0), batch)
     except ValueError as error:
         raise ConfigError(str(error), "preflight of the penalty", "change model, regularizer or solver") from error
+    if trainer.options.compile and trainer.always_penalised:
+        warnings.append(
+            "compile=true changes nothing: every step is penalised, and PyTorch refuses second derivatives of "
+            "compiled code"
+        )
     for warning in warnings:
         say(f"warning: {warning}")
     write_json(folder.warnings, {"warnings": warnings})

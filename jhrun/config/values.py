@@ -147,6 +147,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "threads": optional(whole(1)),
     "tf32": one_of(True, False),
     "channels_last": one_of(True, False),
+    "bf16": one_of(True, False),
+    "compile": one_of(True, False),
     "deterministic": one_of(True, False),
 }
 

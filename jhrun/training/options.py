@@ -40,6 +40,8 @@ class TrainOptions:
         checkpoint_steps: also save every so many steps; None for at epoch ends alone.
         log_steps: host and device meet every so many steps, to show how it goes and to stop where not finite.
             Exact and Lanczos meet at each step as well: PyTorch's eigensolver waits for the device.
+        bf16: training's forward passes are made in bfloat16.
+        compile: steps without a penalty, a single backward pass each, go through ``torch.compile``.
     """
 
     epochs: int
@@ -48,6 +50,8 @@ class TrainOptions:
     micro_batch: int | None = None
     checkpoint_steps: int | None = None
     log_steps: int = 20
+    bf16: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
         """Check the counts.

@@ -19,6 +19,7 @@ from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.directions import Directions
 from jhrun.training.gradients import add_gradients
 from jhrun.training.options import Regularizer, TrainOptions
+from jhrun.training.passes import Bfloat16, compile_failure_named, compiled
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
 from jhrun.training.terms import SUMS, means
@@ -39,7 +40,7 @@ class Trainer:
     to save.
 
     Attributes:
-        model: inputs → outputs, on its device.
+        model: inputs → outputs, on its device; it is what checkpoints hold, and what is validated.
         dataset: on the same device.
         objective: the task's loss.
         regularizer: what is added to it.
@@ -55,6 +56,8 @@ class Trainer:
         best: the best validation accuracy so far, or validation loss where there are no classes.
         directions: who finds them in each epoch, with what is remembered.
         measure: further figures of the validation part at each epoch's end, for the records.
+        network: the model as training calls it.
+        single: likewise where nothing is penalised, for one backward pass alone.
     """
 
     model: nn.Module
@@ -86,6 +89,8 @@ class Trainer:
         self.refused = torch.zeros((), dtype=torch.int64, device=self.sums.device)
         self.means: dict[str, float] = {}
         self.directions = Directions(self.regularizer, self.dataset, self.seed)
+        self.network = Bfloat16(self.model) if self.options.bf16 else self.model
+        self.single = compiled(self.network, self.sums.device) if self.options.compile else self.network
 
     @property
     def steps(self) -> int:
@@ -96,6 +101,11 @@ class Trainer:
     def steps_done(self) -> int:
         """Steps since the beginning."""
         return self.epoch * self.steps + self.step
+
+    @property
+    def always_penalised(self) -> bool:
+        """Whether every step of the run has a penalty."""
+        return all(self._penalised(step / self.steps) for step in range(self.options.epochs * self.steps))
 
     def run(
         self,
@@ -155,7 +165,7 @@ class Trainer:
         ahead = (self.epoch + step / self.steps for step in range(self.steps))
         if self.step == 0 and self.directions.undecided(self.epoch) and any(map(self._penalised, ahead)):
             size = min(self.options.batch_size, self.options.micro_batch or self.options.batch_size)
-            self.directions.decide(self.epoch, self.model, self.objective, size, store)
+            self.directions.decide(self.epoch, self.network, self.objective, size, store)
 
     def take_step(self, batch: Batch) -> None:
         """One update of the parameters."""
@@ -167,17 +177,18 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(now)
         self.optimizer.zero_grad()
-        loss, sums = add_gradients(
-            self.model,
-            self.objective,
-            self.regularizer.penalties,
-            self.directions.solvers(self.epoch),
-            batch,
-            w,
-            part=self._part(len(batch)),
-            micro_batch=self.options.micro_batch,
-            generator=random,
-        )
+        with compile_failure_named():
+            loss, sums = add_gradients(
+                self.network if w > 0 else self.single,
+                self.objective,
+                self.regularizer.penalties,
+                self.directions.solvers(self.epoch),
+                batch,
+                w,
+                part=self._part(len(batch)),
+                micro_batch=self.options.micro_batch,
+                generator=random,
+            )
         self.sums += sums
         done = finite_step(self.optimizer, loss)
         self.step += 1

@@ -132,6 +132,26 @@ def test_torch_func_gets_pytorch_s_own():
     assert torch.allclose(torch.func.jacrev(f)(x), expected)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_under_autocast_they_are_made_in_bfloat16_as_pytorch_s_own(case):
+    shape, filters, options = CASES[case]
+    x, w, b = (randn(*s, seed=n).float() for n, s in enumerate((shape, filters, filters[:1])))
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = derivatives(x, w, b, options)
+        with LeanConvolutions():
+            assert F.conv2d(x.requires_grad_(), w, b, **options).dtype == torch.bfloat16
+            actual = derivatives(x.detach(), w, b, options)
+    for a, e in zip(actual, expected, strict=True):
+        assert a.dtype == e.dtype
+        assert (a - e).norm() <= 8 * torch.finfo(torch.bfloat16).eps * e.norm()
+
+
+def test_float64_is_left_alone_by_autocast():
+    x, w = randn(1, 1, 4, 4, seed=1).requires_grad_(), randn(1, 1, 3, 3, seed=2)
+    with torch.autocast("cpu", torch.bfloat16), LeanConvolutions():
+        assert F.conv2d(x, w).dtype == torch.float64
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_the_layout_of_images_stays(layout):
     x = randn(2, 3, 6, 6, seed=1).contiguous(memory_format=layout).requires_grad_()

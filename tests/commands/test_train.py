@@ -150,7 +150,7 @@ def test_evaluate_false_leaves_the_attacks_out_and_still_reports(tiny, jhrun):
     assert read(run / "report.json")["clean"]["n"] == 359
 
 
-@pytest.mark.parametrize("extra", [[], ["optimizer=sgd", "regularizer=hessian"]])
+@pytest.mark.parametrize("extra", [[], ["optimizer=sgd", "regularizer=hessian"], ["bf16=true"]])
 def test_two_epochs_and_then_two_more_equal_four(tiny, jhrun, extra):
     whole = tiny("train.epochs=4", "evaluate=false", *extra, folder="whole")
     tiny("evaluate=false", *extra, folder="parts")
@@ -303,10 +303,46 @@ def test_a_package_of_ones_own_needs_to_be_named_in_the_call(tmp_path, monkeypat
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("fast", [[], ["bf16=true", "compile=true"]], ids=["float32", "bf16 and compiled"])
 @pytest.mark.parametrize("regularizer", ["none", "jacobian", "hessian"])
-def test_training_on_a_gpu(tiny, regularizer):
-    run = tiny("device=cuda", f"regularizer={regularizer}", "model=cnn", "~model.widths", "channels_last=true")
+def test_training_on_a_gpu(tiny, regularizer, fast):
+    run = tiny(
+        "device=cuda", f"regularizer={regularizer}", "model=cnn", "~model.widths", "channels_last=true", *fast
+    )
     assert read(run / "report.json")["clean"]["accuracy"] > 0.3
+
+
+@pytest.mark.parametrize("regularizer", ["none", "jacobian", "hessian"])
+def test_in_bfloat16_digits_are_learned_as_in_float32(tiny, regularizer):
+    call = [f"regularizer={regularizer}", "train.epochs=12", "evaluate=false"]
+    runs = [tiny(*call, f"bf16={bf16}", folder=bf16) for bf16 in ("false", "true")]
+    plain, fast = (read(run / "metrics.jsonl")[-1] for run in runs)
+    assert plain["loss"] != fast["loss"]
+    assert fast["loss"] == pytest.approx(plain["loss"], rel=0.02)
+    assert fast["validation_accuracy"] == pytest.approx(plain["validation_accuracy"], abs=0.02)
+    assert plain["validation_accuracy"] > 0.85
+
+
+def test_without_a_compiler_compile_ends_in_one_line(tmp_path):
+    environment = os.environ | {"CXX": "/nonexistent", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "jhrun", "train", *TINY, "compile=true", "regularizer=none", "device=cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "C++ compiler" in line
+    assert line.endswith(", compile=true, install what it lacks, or use compile=false")
+    assert "Traceback" not in done.stderr
+
+
+def test_it_is_said_where_nothing_can_be_compiled(tiny):
+    (warning,) = read(tiny("compile=true", "evaluate=false") / "report.json")["warnings"]
+    assert "compile=true changes nothing" in warning
+
+
+@pytest.mark.parametrize("option", ["bf16", "compile"])
+def test_precision_and_compilation_are_on_or_off(jhrun, option):
+    code, _, err = jhrun("train", *TINY, f"{option}=maybe")
+    assert (code, f"{option}=maybe: must be one of true, false" in err) == (2, True), err
 
 
 def test_a_network_that_the_penalty_cannot_use_is_refused_before_training(jhrun):
@@ -343,6 +379,8 @@ def test_a_teachers_derivatives_can_be_the_target(tiny, jhrun):
         (["epsilon=0.3"], 4, "epsilon: 0.1 → 0.3"),
         (["attack=pgd20", "attack.pgd20.steps=3"], 4, "attack.pgd20.steps: 20 → 3"),
         (["train.epochs=3", "optimizer.lr=1e-2"], 4, "optimizer.lr"),
+        (["bf16=true"], 4, "bf16: False → True"),
+        (["compile=true"], 4, "compile: False → True"),
         (["device=cuda:9"], 2, "there is no cuda:9"),
     ],
 )
