@@ -18,6 +18,7 @@ from jhrun.records import Batch, Decision, EpochRecord
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.directions import Directions
 from jhrun.training.gradients import add_gradients
+from jhrun.training.memory import peak_memory
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
@@ -292,6 +293,7 @@ class Trainer:
             weight=self._weight(last),
             iterations=self.directions.iterations(self.epoch) if penalised else None,
             task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
+            memory=peak_memory(self.sums.device),
         )
 
     def _seen(self) -> int:
