@@ -6,8 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from jhrun.reporting.drawing import as_bytes, plain
-from jhrun.reporting.overlay import COLOURS
+from jhrun.reporting.drawing import COLOURS, as_bytes, plain
 
 Record = dict[str, Any]
 

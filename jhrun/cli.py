@@ -11,7 +11,7 @@ from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError
 COMMANDS = {
     "train": "train a network under a penalty, attack it, write a report",
     "eval": "attack a run's network again, and judge whether the figures can be believed",
-    "report": "write a run's report anew, or set several runs beside each other",
+    "report": "write a run's report anew, or make a leaderboard of any runs and sweeps",
     "bench": "measure cost, truth and memory of every solver on this machine",
 }
 
@@ -40,6 +40,14 @@ READING = {
 """,
 }
 """What else a command's --help says."""
+
+REPORT = f"""jhrun report DIR …: {COMMANDS["report"]}
+
+  a run's folder                its report.{{html,md,json}} anew, from its records
+  a sweep's, or one of runs     leaderboard.{{html,md,csv,tex,json}} in that folder
+  several of either             the same in a new folder, outputs/leaderboard/…
+"""
+"""What report's --help says."""
 
 FLAGS = """flags:
   -m, --multirun      every combination of comma-separated values, as in seed=0,1,2
@@ -135,7 +143,7 @@ def _separate(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _help(command: str) -> str:
     if command == "report":
-        return f"jhrun report RUN …: {COMMANDS[command]}\n"
+        return REPORT
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
     for group in groups(command):
         lines.append(f"{group}=…")

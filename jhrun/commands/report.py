@@ -1,4 +1,4 @@
-"""``jhrun report RUN …``: write a run's report anew from its records, or set several runs beside each other."""
+"""``jhrun report DIR …``: write a run's report anew, or make a leaderboard of any runs and sweeps."""
 
 import secrets
 import time
@@ -7,42 +7,27 @@ from pathlib import Path
 
 from jhrun.config import stored
 from jhrun.folder import RunFolder
-from jhrun.reporting import headline, plain, write_comparison, write_report
+from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
 
 
 def run(paths: Sequence[str]) -> None:
-    """Write the report and print its headline.
+    """Write the report or the leaderboard and print its table.
 
     Args:
-        paths: folders of runs, or of sweeps, whose runs lie in them. One run has its report written anew; several
-            are compared in a new folder below ``outputs/comparison``.
+        paths: folders of runs, or of sweeps, whose runs lie in them. One run has its report written anew; one
+            sweep has its leaderboard written into its folder; of several folders a leaderboard is made in a new
+            one below ``outputs/leaderboard``.
     """
-    folders = [folder for path in paths for folder in runs_in(path)]
-    if len(folders) == 1:
-        (folder,) = folders
+    folders = [Path(path).expanduser().absolute() for path in paths]
+    if len(folders) == 1 and not is_sweep(folders[0]):
+        folder = RunFolder.existing(paths[0])
         report = write_report(folder, stored.read(folder.config))
         print(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return
-    output = Path("outputs/comparison").absolute() / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
-    table = write_comparison([(folder, stored.read(folder.config)) for folder in folders], output)
-    print(f"{plain(table)}\n\nreport: {output / 'comparison.html'}\n{output}")
-
-
-def runs_in(path: str) -> list[RunFolder]:
-    """The runs that a path names.
-
-    Args:
-        path: a run's folder, or a folder of runs, such as a sweep's.
-
-    Returns:
-        At least one; those of a sweep in the order of their numbers.
-
-    Raises:
-        RunError: there is no run.
-    """
-    here = Path(path).expanduser().absolute()
-    found = [] if (here / "config.yaml").is_file() else [p.parent for p in here.glob("*/config.yaml")]
-    if not found:
-        return [RunFolder.existing(path)]
-    numbered = sorted(found, key=lambda p: (int(p.name) if p.name.isdigit() else -1, p.name))
-    return [RunFolder(p) for p in numbered]
+    cells = [cell for path in folders for cell in cells_in(path, stored.read)]
+    output = folders[0]
+    if len(folders) > 1:
+        name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
+        output = Path("outputs/leaderboard").absolute() / name
+    table = write_leaderboard(cells, output)
+    print(f"{plain(table)}\n\nreport: {output / 'leaderboard.html'}\n{output}")

@@ -24,6 +24,8 @@ class EpochRecord:
         weight: the penalty's weight w at the epoch's last step.
         iterations: the solver's iterations in this epoch; None without a penalty.
         task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
+        memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known,
+            as of older versions' runs.
     """
 
     epoch: int
@@ -40,6 +42,7 @@ class EpochRecord:
     weight: float
     iterations: int | None
     task: dict[str, float] | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,16 @@
 """From a run's records to tables, figures, Markdown and a page."""
 
-from jhrun.reporting.comparison import write_comparison
+from jhrun.reporting.leaderboard import Cell, cells_in, is_sweep, write_leaderboard
 from jhrun.reporting.report import write_report
 from jhrun.reporting.tables import headline, plain, verdict_line
 
-__all__ = ["headline", "plain", "verdict_line", "write_comparison", "write_report"]
+__all__ = [
+    "Cell",
+    "cells_in",
+    "headline",
+    "is_sweep",
+    "plain",
+    "verdict_line",
+    "write_leaderboard",
+    "write_report",
+]

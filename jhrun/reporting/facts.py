@@ -5,12 +5,12 @@ from typing import Any
 from jhrun.records import Decision
 from jhrun.reporting import words
 
-_MEANING_OF_ROBUST = (
+MEANING_OF_ROBUST = (
     "An example counts as robust when it is right clean and at the worst input that the attack met; the worst "
     "case counts it when it is right under every attack of one norm. ε is the radius in pixels of [0, 1], in ℓ∞ "
     "where nothing else is said. A dash: the attack saw only the n examples that earlier ones had left."
 )
-_MEANING_OF_SKILL = (
+MEANING_OF_SKILL = (
     "Skill is 1 − MSE/Var(target): 0 for the best constant, 1 for the truth. What should be zero in the "
     "derivatives means nothing where nothing was learned; it is exact, the mean over n held-out points."
 )
@@ -19,8 +19,8 @@ _MEANING_OF_SKILL = (
 def meaning(report: dict[str, Any]) -> str:
     """What the headline's figures mean."""
     if report["task"]:
-        return _MEANING_OF_SKILL
-    return _MEANING_OF_ROBUST if report["clean"] is None else f"{_MEANING_OF_ROBUST} {_sample(report)}"
+        return MEANING_OF_SKILL
+    return MEANING_OF_ROBUST if report["clean"] is None else f"{MEANING_OF_ROBUST} {_sample(report)}"
 
 
 def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -41,13 +41,16 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("machine", f"{machine['device']}, {machine['platform']}"),
         ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
     ]
+    if peaks := [e["memory"] for e in epochs if e.get("memory") is not None]:
+        whose = "the GPU's tensors" if machine["cuda"] else "the process"
+        facts.insert(-2, ("peak memory", f"{words.memory(max(peaks))} of {whose}, in training"))
     if report["decisions"]:
         facts.insert(5, ("directions", "; ".join(map(_decision, report["decisions"]))))
     if report["evaluation"]:
         text = f"checkpoint {report['checkpoint']}, evaluation {report['evaluation']}"
         if report["clean"]:
             text += f", {words.sample(report['clean']['n'], report['total'])}"
-        facts.insert(-4, ("evaluated", text))
+        facts.insert([label for label, _ in facts].index("time"), ("evaluated", text))
     return facts
 
 

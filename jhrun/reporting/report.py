@@ -10,6 +10,7 @@ from jhrun.reporting import tables
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.gallery import draw
 from jhrun.reporting.summary import summarise
+from jhrun.reporting.text import markdown
 from jhrun.reporting.verdict import box
 
 
@@ -71,5 +72,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["md"] = markdown
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
     return environment

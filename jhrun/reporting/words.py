@@ -51,6 +51,23 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def memory(count: float) -> str:
+    """Bytes as people say them.
+
+    Args:
+        count: at least 0.
+
+    Returns:
+        In MiB, or from 10 GiB on in GiB.
+
+    Example:
+        >>> memory(612 * 2**20), memory(70 * 2**30)
+        ('612 MiB', '70.0 GiB')
+    """
+    mebibytes = count / 2**20
+    return f"{mebibytes:,.0f} MiB" if mebibytes < 10 * 1024 else f"{mebibytes / 1024:,.1f} GiB"
+
+
 def schedule(value: Any) -> str:
     """A schedule as it is written in YAML, on one line.
 

@@ -18,6 +18,7 @@ from jhrun.records import Batch, Decision, EpochRecord
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.directions import Directions
 from jhrun.training.gradients import add_gradients
+from jhrun.training.memory import peak_memory
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.passes import Bfloat16, compile_failure_named, compiled
 from jhrun.training.schedules import Schedule
@@ -303,6 +304,7 @@ class Trainer:
             weight=self._weight(last),
             iterations=self.directions.iterations(self.epoch) if penalised else None,
             task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
+            memory=peak_memory(self.sums.device),
         )
 
     def _seen(self) -> int:

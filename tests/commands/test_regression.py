@@ -120,20 +120,20 @@ def test_runs_are_set_beside_each_other(train, jhrun):
     before = {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*")}
     code, out, err = jhrun("report", *map(str, runs))
     assert code == 0, err
-    assert "penalty JacobianSymmetry" in out
-    assert "penalty none" in out
+    assert "JacobianSymmetry" in out
+    assert "no penalty" in out
     folder = Path(out.splitlines()[-1])
-    comparison = json.loads((folder / "comparison.json").read_text())
-    for run, entry in zip(runs, comparison["runs"], strict=True):
-        report = json.loads((run / "report.json").read_text())
-        assert {key: entry[key] for key in ("task", "epochs", "run")} == {
-            k: report[k] for k in ("task", "epochs", "run")
-        }
+    board = json.loads((folder / "leaderboard.json").read_text())
+    reports = [json.loads((run / "report.json").read_text()) for run in runs]
+    for report, cell in zip(reports, board["cells"], strict=True):
+        assert cell["run"] == report["run"]
+        figures = {key: cell["figures"][key] for key in ("mse", "skill", "asymmetry")}
+        assert figures == {key: report["task"][key] for key in figures}
     assert (folder / "figures/curves.svg").stat().st_size > 1000
-    assert "figures/curves.svg" in (folder / "comparison.md").read_text()
+    assert "figures/curves.svg" in (folder / "leaderboard.md").read_text()
     curves = (folder / "figures/curves.csv").read_text().splitlines()
-    assert curves[0].startswith("run,epoch,steps,task_loss,")
-    assert len(curves) == 1 + sum(len(entry["epochs"]) for entry in comparison["runs"])
+    assert curves[0].startswith("configuration,seed,run,epoch,steps,task_loss,")
+    assert len(curves) == 1 + sum(len(report["epochs"]) for report in reports)
     assert {path: path.stat().st_mtime_ns for run in runs for path in run.rglob("*")} == before
 
 
@@ -150,7 +150,8 @@ def test_a_sweeps_folder_stands_for_its_runs(jhrun):
     code, out, err = jhrun("report", "sweep")
     assert code == 0, err
     folder = Path(out.splitlines()[-1])
-    runs = [entry["run"] for entry in json.loads((folder / "comparison.json").read_text())["runs"]]
+    assert folder == Path("sweep").absolute()
+    runs = [cell["run"] for cell in json.loads((folder / "leaderboard.json").read_text())["cells"]]
     assert [Path(run).name for run in runs] == ["0", "1"]
 
 

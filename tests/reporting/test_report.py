@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jhrun.cli import main
-from jhrun.reporting import tables
+from jhrun.reporting import tables, words
 from jhrun.reporting.summary import read_lines
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -39,6 +39,15 @@ def test_the_page_is_one_file(run):
     assert "https://" not in text
     assert "<b>&amp;" not in text
     assert "&lt;b&gt;&amp;&#39;run" in text
+
+
+def test_the_page_tells_the_peak_of_the_memory(run):
+    peaks = [epoch["memory"] for epoch in json.loads((run / "report.json").read_text())["epochs"]]
+    assert peaks == sorted(peaks)
+    assert (
+        f"| peak memory | {words.memory(peaks[-1])} of the process, in training |"
+        in (run / "report.md").read_text()
+    )
 
 
 def test_the_documented_keys_are_those_of_the_report(run):

@@ -1,0 +1,176 @@
+"""The figures of a run as columns: which it has, and what they are."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jhrun.reporting import tables
+from jhrun.reporting.text import one_line
+
+SHARE, NUMBER, SECONDS, BYTES = "share", "number", "seconds", "bytes"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure that runs have; two of one key are the same.
+
+    Attributes:
+        key: its name for programs, as in ``clean`` or ``pgd20@8/255``.
+        title: its name for people.
+        unit: ``share``, ``number``, ``seconds`` or ``bytes``.
+        attack: of which attack it is; None for the other figures.
+        norm: of the ball, ``inf`` or ``2``; None where there is none.
+        epsilon: the ball's radius or, of a worst case over several, their largest; None likewise.
+    """
+
+    key: str
+    title: str = field(compare=False)
+    unit: str = field(default=SHARE, compare=False)
+    attack: str | None = field(default=None, compare=False)
+    norm: str | None = field(default=None, compare=False)
+    epsilon: float | None = field(default=None, compare=False)
+
+
+CLEAN = Column("clean", "clean")
+SKILL = Column("skill", "skill", NUMBER)
+PACE = Column("seconds_per_epoch", "s/epoch", SECONDS)
+MEMORY = Column("memory", "peak memory (MiB)", BYTES)
+_TASK = {
+    "mse": Column("mse", "mean squared error", NUMBER),
+    "skill": SKILL,
+    **{key: Column(key, formula, NUMBER) for key, formula in tables.STRUCTURE.items()},
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A figure of one run.
+
+    Attributes:
+        value: itself.
+        ci95: its 95 % interval; None where it has none.
+    """
+
+    value: float
+    ci95: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A figure over the seeds of a configuration.
+
+    Attributes:
+        mean: over them.
+        sd: the sample standard deviation, of n − 1 degrees of freedom; None for one.
+        n: how many have the figure.
+        ci95: where it is one, that run's own 95 % interval, if it has one.
+    """
+
+    mean: float
+    sd: float | None
+    n: int
+    ci95: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[Value]) -> "Statistic":
+        """Over the figures of some runs.
+
+        Args:
+            values: at least one.
+
+        Returns:
+            Mean and deviation.
+
+        Example:
+            >>> Statistic.of([Value(1.0), Value(3.0)])
+            Statistic(mean=2.0, sd=1.4142135623730951, n=2, ci95=None)
+        """
+        numbers = [v.value for v in values]
+        if len(numbers) == 1:
+            return cls(numbers[0], None, 1, values[0].ci95)
+        return cls(statistics.fmean(numbers), statistics.stdev(numbers), len(numbers))
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Mean ± sd of several runs, the 95 % interval of one; None where it has none."""
+        return self.ci95 if self.sd is None else (self.mean - self.sd, self.mean + self.sd)
+
+
+def values_of(report: dict[str, Any]) -> dict[Column, Value]:
+    """The figures of a run's report, in the order of the columns.
+
+    Args:
+        report: of the run, in the form of ``report.json``.
+
+    Returns:
+        Those that it has.
+    """
+    values: dict[Column, Value] = {}
+    if report["clean"] is not None:
+        values[CLEAN] = share(report["clean"])
+    for name, attack in report["attacks"].items():
+        if attack["accuracy"] is not None:
+            values[_attack(one_line(name), attack)] = share(attack)
+    worst = worst_column(report)
+    if worst is not None:
+        values[worst] = share(report["worst_case"])
+    task = report["task"] or {}
+    values |= {column: Value(number(task[key])) for key, column in _TASK.items() if key in task}
+    epochs = report["epochs"]
+    if epochs:
+        values[PACE] = Value(sum(number(e["seconds"]) for e in epochs) / len(epochs))
+    peaks = [number(e["memory"]) for e in epochs if e.get("memory") is not None]
+    if peaks:
+        values[MEMORY] = Value(max(peaks))
+    return values
+
+
+def worst_column(report: dict[str, Any]) -> Column | None:
+    """The worst case's column, named after its norm and the radii of its attacks; None without an attack."""
+    norm = report["worst_case_norm"]
+    radii = sorted({number(a["epsilon"]) for a in report["attacks"].values() if a["norm"] == norm})
+    if not radii or report["worst_case"] is None:
+        return None
+    norm = one_line(norm)
+    written = "+".join(tables.radius(radius) if norm == "inf" else f"{radius:g}" for radius in radii)
+    key = f"worst_case@{written}" + ("" if norm == "inf" else f",l{norm}")
+    title = f"worst case (ℓ{'∞' if norm == 'inf' else norm}, {written})"
+    return Column(key, title, norm=norm, epsilon=radii[-1])
+
+
+def is_worst(column: Column) -> bool:
+    """Whether a column is a worst case."""
+    return column.key.startswith("worst_case@")
+
+
+def share(record: dict[str, Any]) -> Value:
+    """A share with its interval; anything else is refused."""
+    low, high = record["ci95"]
+    return Value(number(record["accuracy"]), (number(low), number(high)))
+
+
+def number(value: Any) -> float:
+    """A finite number.
+
+    Args:
+        value: of a record.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{one_line(value)!r} is no finite number")
+    return float(value)
+
+
+def _attack(name: str, attack: dict[str, Any]) -> Column:
+    norm, epsilon = one_line(attack["norm"]), number(attack["epsilon"])
+    if norm == "inf":
+        written = tables.radius(epsilon)
+        return Column(f"{name}@{written}", f"{name} ({written})", attack=name, norm=norm, epsilon=epsilon)
+    return Column(f"{name}@{epsilon:g},l{norm}", f"{name} ({epsilon:g}, ℓ{norm})", SHARE, name, norm, epsilon)

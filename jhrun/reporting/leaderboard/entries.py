@@ -1,0 +1,179 @@
+"""What a leaderboard keeps of each run: it is read once, and nothing of it is kept that is not shown."""
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from jhrun.errors import JhrunError
+from jhrun.folder import RunFolder, read_json
+from jhrun.records import FAIL, PASS, SUSPECT
+from jhrun.reporting import words
+from jhrun.reporting.leaderboard import configuration
+from jhrun.reporting.leaderboard.cells import FAILED, FINISHED, RUNNING, WAITING, Cell
+from jhrun.reporting.leaderboard.columns import Column, Value, number, values_of, worst_column
+from jhrun.reporting.summary import summarise
+from jhrun.reporting.tables import STRUCTURE
+from jhrun.reporting.text import one_line
+
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
+"""What a record raises whose shape is not what it should be."""
+
+CURVES = (
+    "epoch",
+    "steps",
+    "task_loss",
+    "accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "penalty",
+    *STRUCTURE,
+)
+"""What is kept of each epoch."""
+
+Curve: TypeAlias = "dict[str, array[float]]"
+"""By the names in ``CURVES`` a number for each epoch; what is not known is not a number."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cell, and what its run's records say.
+
+    Attributes:
+        cell: as it was given.
+        state: how it stands.
+        error: in one line, or None.
+        leaves: its configuration by dotted keys, without what changes no result; None where there is none.
+        code: a hash of the source it ran, None where it is not known.
+        known: whether its environment was read, so that a code of None is one.
+        seed: as configured, None where that is not known.
+        when: when it ended or else began, ISO 8601; empty where it is not known.
+        values: its figures; none where it has not finished.
+        verdict: of its newest evaluation, or None.
+        evaluated: which checkpoint was evaluated on which examples, in words; empty where it was not.
+        attacks: what the worst case is over, in words; empty where there is none.
+        settings: of each attack's column, its other settings in words.
+        regression: whether it is a regression task.
+        curve: of its epochs.
+    """
+
+    cell: Cell
+    state: str
+    error: str | None = None
+    leaves: dict[str, Any] | None = None
+    code: str | None = None
+    known: bool = False
+    seed: int | str | None = None
+    when: str = ""
+    values: dict[Column, Value] = field(default_factory=dict)
+    verdict: str | None = None
+    evaluated: str = ""
+    attacks: str = ""
+    settings: dict[Column, str] = field(default_factory=dict)
+    regression: bool = False
+    curve: Curve = field(default_factory=dict)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its figures count."""
+        return self.state == FINISHED
+
+
+def read_entry(cell: Cell) -> Entry:
+    """Read a cell's run; whatever is wrong with it is told in its entry, and ends nothing.
+
+    Args:
+        cell: begun or not.
+
+    Returns:
+        What is kept of it.
+    """
+    leaves, seed, error = None, None, cell.error
+    if cell.config is not None:
+        try:
+            leaves, seed = configuration.leaves(cell.config), _seed(cell.config)
+        except DAMAGED as failure:
+            error = error or one_line(f"the configuration is damaged ({failure!r})")
+    state = one_line(cell.state or (WAITING if cell.folder is None else FAILED))
+    plain = Entry(cell, state, None if error is None else one_line(error), leaves, seed=seed)
+    if cell.folder is None or cell.config is None or leaves is None:
+        return plain
+    try:
+        return _read(plain, summarise(RunFolder(cell.folder), cell.config))
+    except DAMAGED as failure:
+        return _broken(plain, one_line(f"the run's records are damaged ({type(failure).__name__}: {failure})"))
+    except (JhrunError, OSError) as failure:
+        return _broken(plain, one_line(failure))
+
+
+def _read(plain: Entry, report: dict[str, Any]) -> Entry:
+    status, code = report["status"], report["environment"].get("code")
+    state = FINISHED if status["state"] == FINISHED else one_line(plain.cell.state or status["state"])
+    error = None if state == FINISHED else plain.error or status.get("error")
+    finished = state == FINISHED
+    values, worst = values_of(report), worst_column(report)
+    counted = {name: a for name, a in report["attacks"].items() if a["norm"] == report["worst_case_norm"]}
+    return Entry(
+        plain.cell,
+        state,
+        None if error is None else one_line(error),
+        plain.leaves,
+        code=None if code is None else one_line(code),
+        known=True,
+        seed=plain.seed,
+        when=one_line(status.get("ended") or status.get("started") or ""),
+        values=values if finished else {},
+        verdict=_verdict(report["verdict"]) if finished else None,
+        evaluated=_evaluated(report) if finished else "",
+        attacks=", ".join(map(one_line, counted)) if worst and finished else "",
+        settings={
+            column: one_line(words.schedule(report["attacks"][column.attack]["parameters"]))
+            for column in values
+            if column.attack in report["attacks"]
+        },
+        regression=report["task"] is not None,
+        curve=_curve(report["epochs"]),
+    )
+
+
+def _broken(plain: Entry, error: str) -> Entry:
+    """A run whose records cannot be read: still running, as its status or its job says, or failed."""
+    state, folder = plain.cell.state, plain.cell.folder
+    if state is None and folder is not None:
+        try:
+            state = read_json(RunFolder(folder).status).get("state")
+        except (JhrunError, OSError, RecursionError):
+            state = None
+    return Entry(
+        plain.cell,
+        state if state in {RUNNING, WAITING} else FAILED,
+        plain.error or error,
+        plain.leaves,
+        seed=plain.seed,
+    )
+
+
+def _seed(config: dict[str, Any]) -> int | str | None:
+    seed = config.get("seed")
+    return seed if seed is None or (isinstance(seed, int) and abs(seed) < 2**64) else one_line(seed)
+
+
+def _verdict(verdict: dict[str, Any] | None) -> str | None:
+    outcome = None if verdict is None else verdict["verdict"]
+    if outcome not in {None, PASS, SUSPECT, FAIL}:
+        raise ValueError(f"there is no verdict {one_line(outcome)!r}")
+    return outcome
+
+
+def _evaluated(report: dict[str, Any]) -> str:
+    if report["clean"] is None:
+        return "" if report["task"] is None else f"checkpoint {one_line(report['checkpoint'])}"
+    n, total = int(number(report["clean"]["n"])), report["total"]
+    return f"checkpoint {one_line(report['checkpoint'])}, {words.sample(n, total)}"
+
+
+def _curve(epochs: list[dict[str, Any]]) -> Curve:
+    def values(key: str) -> "array[float]":
+        found = [(e.get("task") or {}).get(key) if key in STRUCTURE else e[key] for e in epochs]
+        return array("d", [float("nan") if value is None else number(value) for value in found])
+
+    return {key: values(key) for key in CURVES} if epochs else {}

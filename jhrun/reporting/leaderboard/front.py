@@ -1,0 +1,153 @@
+"""The Pareto front of clean against worst-case accuracy: what no other configuration beats in both."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from jhrun.reporting.drawing import BLUE, plain
+from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic
+from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.text import drawn
+
+MOST_INTERVALS = 60
+"""From so many points on those behind the front are drawn without their intervals."""
+
+MOST_NAMED = 12
+"""So many of the front's points have their number beside them; the table has all."""
+
+
+def eligible(board: Board) -> list[Row]:
+    """The rows that the front is of: with clean and worst-case accuracy, and without a verdict of fail."""
+    return [row for row in _measured(board) if not row.failed]
+
+
+def left_out(board: Board) -> list[Row]:
+    """The rows that have both figures, but a run whose verdict is fail."""
+    return [row for row in _measured(board) if row.failed]
+
+
+def front(board: Board) -> list[Row]:
+    """The rows of the front, the most accurate first.
+
+    Args:
+        board: of all rows.
+
+    Returns:
+        Those which no other eligible row equals or beats in both figures and beats in one, by their means.
+    """
+    if board.worst is None:
+        return []
+    ordered = sorted(eligible(board), key=lambda row: _means(row, board.worst), reverse=True)
+    chosen: list[Row] = []
+    for row in ordered:
+        clean, worst = _means(row, board.worst)
+        if (
+            not chosen
+            or worst > _means(chosen[-1], board.worst)[1]
+            or _means(chosen[-1], board.worst) == (clean, worst)
+        ):
+            chosen.append(row)
+    return chosen
+
+
+def front_figure(board: Board) -> Figure:
+    """Both figures of each eligible row with their intervals, and the front as a line; numbers are ranks."""
+    best, rows = front(board), eligible(board)
+    figure = Figure(figsize=(6.4, 4.9), layout="constrained")
+    axes: Axes = figure.subplots()
+    chosen = set(map(id, best))
+    behind = [row for row in rows if id(row) not in chosen]
+    handles = _points(axes, board, behind, ahead=False)
+    assert board.worst is not None
+    means = [_means(row, board.worst) for row in best]
+    if len(best) > 1:
+        axes.plot(*zip(*means, strict=True), color=BLUE, linewidth=1.2, zorder=2)
+    handles = [*_points(axes, board, best, ahead=True), *handles]
+    rank = {id(row): i for i, row in enumerate(board.rows, 1)}
+    for row, point in list(zip(best, means, strict=True))[:MOST_NAMED]:
+        axes.annotate(
+            str(rank[id(row)]), point, xytext=(6, 6), textcoords="offset points", fontweight="bold", color="black",
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1))
+    axes.margins(0.08)
+    axes.set_xlabel("clean accuracy")
+    axes.set_ylabel(drawn(board.worst.title))
+    axes.grid(color="0.92", linewidth=0.8)
+    axes.set_axisbelow(True)
+    plain(axes)
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    return figure
+
+
+def front_data(board: Board) -> dict[str, list[Any]]:
+    """What ``front_figure`` shows: a row for each point, and those that a verdict leaves out."""
+    rank = {id(row): i for i, row in enumerate(board.rows, 1)}
+    chosen, rows = set(map(id, front(board))), [*eligible(board), *left_out(board)]
+    columns: dict[str, list[Any]] = {
+        "rank": [rank[id(row)] for row in rows],
+        "configuration": [row.label for row in rows],
+        "front": ["left out: verdict fail" if r.failed else "yes" if id(r) in chosen else "no" for r in rows],
+    }
+    assert board.worst is not None
+    for name, column in (("clean", CLEAN), ("worst_case", board.worst)):
+        found = [row.statistics[column] for row in rows]
+        ends = [s.ends or (None, None) for s in found]
+        columns |= {
+            name: [s.mean for s in found],
+            f"{name}_low": [low for low, _ in ends],
+            f"{name}_high": [high for _, high in ends],
+            f"{name}_n": [s.n for s in found],
+            f"{name}_interval": ["95 % of one run" if s.sd is None else "mean ± sd" for s in found],
+        }
+    return columns
+
+
+def _points(axes: Axes, board: Board, rows: Sequence[Row], *, ahead: bool) -> list[Line2D]:
+    """Points with their intervals, circles for several seeds, squares for one; gives what the legend shows."""
+    assert board.worst is not None
+    intervals = ahead or len(rows) <= MOST_INTERVALS
+    colour, order = (BLUE, 3) if ahead else ("0.55", 1)
+    handles = []
+    for several, marker in ((True, "o"), (False, "s")):
+        found = [row for row in rows if (row.statistics[board.worst].n > 1) == several]
+        if not found:
+            continue
+        look: dict[str, Any] = {"color": colour, "markersize": 7, "markerfacecolor": colour if ahead else "white"}
+        x, y = ([row.statistics[column] for row in found] for column in (CLEAN, board.worst))
+        axes.errorbar(
+            [s.mean for s in x],
+            [s.mean for s in y],
+            xerr=_reach(x) if intervals else None,
+            yerr=_reach(y) if intervals else None,
+            fmt=marker,
+            ecolor=colour,
+            elinewidth=1,
+            capsize=2,
+            zorder=order,
+            **look,
+        )
+        bars = "mean ± sd over seeds" if several else "one run, its 95 % interval"
+        words = f"{'on' if ahead else 'behind'} the front: {bars if intervals else 'without bars'}"
+        handles.append(Line2D([], [], linestyle="", marker=marker, label=words, **look))
+    return handles
+
+
+def _reach(found: Sequence[Statistic]) -> list[list[float]]:
+    ends = [(s.mean, *(s.ends or (s.mean, s.mean))) for s in found]
+    return [[max(0.0, mean - low) for mean, low, _ in ends], [max(0.0, high - mean) for mean, _, high in ends]]
+
+
+def _measured(board: Board) -> list[Row]:
+    wanted = {CLEAN, board.worst}
+    return [row for row in board.rows if wanted <= row.statistics.keys()]
+
+
+def _means(row: Row, worst: Column | None) -> tuple[float, float]:
+    assert worst is not None
+    return row.statistics[CLEAN].mean, row.statistics[worst].mean

@@ -1,0 +1,90 @@
+"""What a reader of a leaderboard must know to compare its rows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from jhrun.reporting.facts import MEANING_OF_ROBUST, MEANING_OF_SKILL
+from jhrun.reporting.leaderboard.columns import Column
+from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.words import counted
+
+MOST = 10
+"""So many rows are named; of more their number is told."""
+
+STATISTICS = (
+    "Each figure is the mean ± the sample standard deviation over the n seeds that have finished, each by its "
+    "newest evaluation; a single seed has no deviation."
+)
+
+
+def meanings(board: Board) -> list[str]:
+    """What the figures are, in sentences."""
+    kinds = {entry.regression for row in board.rows for entry in row.counted}
+    ranked = board.worst.title if board.worst else "skill" if True in kinds else "clean accuracy"
+    return [
+        STATISTICS,
+        f"Ranked by {ranked}; below them rows with a verdict of fail, then those without figures.",
+        *([MEANING_OF_ROBUST] if False in kinds else []),
+        *([MEANING_OF_SKILL] if True in kinds else []),
+    ]
+
+
+def notes(board: Board) -> list[str]:
+    """Where rows are not quite comparable, and what was left out of them, in sentences."""
+    found = [*_repeated(board.rows), *_evaluations(board.rows), *_attacks(board), *_settings(board)]
+    return [sentence for sentence in found if sentence]
+
+
+def named(names: Iterable[str]) -> str:
+    """Some names, not too many."""
+    names = list(names)
+    more = len(names) - MOST
+    return "; ".join(names[:MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _repeated(rows: Iterable[Row]) -> list[str]:
+    found = [
+        f"{row.label}: {counted(len(row.repeated), 'run')} of seed "
+        + ", ".join(sorted({str(entry.seed) for entry in row.repeated}))
+        for row in rows
+        if row.repeated
+    ]
+    return [f"Of runs of one seed the newest finished one counts; left out: {named(found)}."] if found else []
+
+
+def _evaluations(rows: Iterable[Row]) -> list[str]:
+    """Which checkpoint was evaluated on which examples; by row, where it is not always the same."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        texts = sorted({entry.evaluated for entry in row.counted if entry.evaluated})
+        if texts:
+            groups[" and ".join(texts)].append(row.label)
+    if len(groups) < 2:
+        return [f"Evaluated: {text}." for text in groups]
+    return [f"Evaluated differently: {text} ({named(labels)})." for text, labels in groups.items()]
+
+
+def _attacks(board: Board) -> list[str]:
+    """Over which attacks the worst case is, where it is not always the same."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in board.rows:
+        if board.worst in row.statistics:
+            texts = sorted({entry.attacks for entry in row.counted if board.worst in entry.values})
+            groups[" or ".join(texts)].append(row.label)
+    if len(groups) < 2:
+        return [f"The worst case is over {text}." for text in groups]
+    parts = ". ".join(f"Over {text}: {named(labels)}" for text, labels in groups.items())
+    return [f"The worst cases are over different attacks, and fewer attacks make it look better. {parts}."]
+
+
+def _settings(board: Board) -> list[str]:
+    groups: dict[Column, dict[str, None]] = defaultdict(dict)
+    for row in board.rows:
+        for entry in row.counted:
+            for column, text in entry.settings.items():
+                groups[column].setdefault(text)
+    return [
+        f"{column.title} was run with different settings: {named(texts)}."
+        for column, texts in groups.items()
+        if len(texts) > 1
+    ]

@@ -1,0 +1,103 @@
+"""``leaderboard.md``, ``.html``, ``.csv``, ``.tex``, ``.json`` and ``figures/``: any runs, beside each other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jhrun.folder import write_aside, write_json
+from jhrun.reporting import tables, text
+from jhrun.reporting.leaderboard import documents
+from jhrun.reporting.leaderboard.cells import Cell
+from jhrun.reporting.leaderboard.curves import MOST_SEEDS, curves_data, curves_figure, drawn_rows
+from jhrun.reporting.leaderboard.entries import read_entry
+from jhrun.reporting.leaderboard.front import MOST_NAMED, eligible, front, front_data, front_figure, left_out
+from jhrun.reporting.leaderboard.notes import meanings, named, notes
+from jhrun.reporting.leaderboard.rows import Board, board
+from jhrun.reporting.picture import Picture
+from jhrun.reporting.report import pages
+
+FIGURES = ("front", "curves")
+
+
+def write_leaderboard(cells: Sequence[Cell], output: Path) -> list[tables.Row]:
+    """Write a leaderboard, over an older one if there is one; nothing in the runs is touched.
+
+    Args:
+        cells: what was to be run, at least one.
+        output: a folder; made if it is missing.
+
+    Returns:
+        The table, header first.
+    """
+    entries = [read_entry(cell) for cell in cells]
+    found = board(entries)
+    table, remarks = documents.table(found), notes(found)
+    pictures = [picture for picture in (_front(found), _curves(found)) if picture is not None]
+    (output / "figures").mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        for file, content in picture.files.items():
+            write_aside(output / "figures" / file, content)
+    for name in {*FIGURES} - {picture.name for picture in pictures}:
+        # of an older leaderboard
+        for ending in ("svg", "csv"):
+            (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
+    write_json(output / "leaderboard.json", documents.document(found, entries, remarks))
+    write_aside(output / "leaderboard.csv", documents.csv(found))
+    write_aside(output / "leaderboard.tex", documents.latex(found))
+    for ending, content in pages(
+        "leaderboard",
+        table_rows=table,
+        meanings=meanings(found),
+        notes=remarks,
+        pictures=pictures,
+        missing=documents.missing(found),
+        differences=documents.differences(found) if found.keys else [],
+        runs=[
+            (row.label, str(entry.seed), text.one_line(entry.cell.folder))
+            for row in found.rows
+            for entry in (*row.entries, *row.repeated)
+            if entry.cell.folder is not None
+        ],
+        name=text.one_line(output.name),
+        cells=len(entries),
+        finished=sum(entry.counts for entry in entries),
+        rows=len(found.rows),
+        tables=tables,
+    ):
+        write_aside(output / f"leaderboard.{ending}", content)
+    return table
+
+
+def _front(found: Board) -> Picture | None:
+    if not eligible(found):
+        return None
+    rank = {id(row): i for i, row in enumerate(found.rows, 1)}
+    best, out = front(found), left_out(found)
+    words = [
+        "No other configuration is better in one figure and not worse in the other. Bars: mean ± sample standard "
+        "deviation over seeds (circles); of a single run its own 95 % interval, which tells of the test "
+        "examples and nothing of other seeds (squares). Numbers are ranks.",
+        "" if len(best) <= MOST_NAMED else f"The {MOST_NAMED} most accurate have theirs.",
+        f"On the front: {named(f'{rank[id(row)]} {row.label}' for row in best)}.",
+        f"Left out, for the verdict on a run of theirs is fail: {named(row.label for row in out)}." if out else "",
+    ]
+    title = "Clean against worst-case accuracy: the Pareto front"
+    return Picture.of("front", title, " ".join(filter(None, words)), front_figure(found), front_data(found))
+
+
+def _curves(found: Board) -> Picture | None:
+    rows = drawn_rows(found.rows)
+    if not rows:
+        return None
+    begun = sum(any(entry.curve for entry in row.entries) for row in found.rows)
+    words = [
+        "Each run after each of its epochs: on the validation part, or on the training batches where it has none. "
+        "A configuration has one colour and line style, and each of its seeds a thin line.",
+        f"Of {begun} configurations the {len(rows)} of the best rank are drawn." if begun > len(rows) else "",
+        f"Of each, {MOST_SEEDS} seeds." if any(len(row.entries) > MOST_SEEDS for row in rows) else "",
+        "A curve of what should be zero means something only where the loss has fallen."
+        if any(entry.regression for row in rows for entry in row.entries)
+        else "",
+    ]
+    return Picture.of(
+        "curves", "Learning curves", " ".join(filter(None, words)), curves_figure(rows), curves_data(rows)
+    )

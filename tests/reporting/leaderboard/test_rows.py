@@ -1,0 +1,80 @@
+"""How cells become rows: what is one configuration, which run of a seed counts, and who is first."""
+
+import statistics
+
+import pytest
+
+from jhrun.reporting.leaderboard.cells import Cell
+from jhrun.reporting.leaderboard.columns import CLEAN, Column, Value
+from jhrun.reporting.leaderboard.entries import Entry
+from jhrun.reporting.leaderboard.front import front, left_out
+from jhrun.reporting.leaderboard.rows import board
+
+WORST = Column("worst_case@0.1", "worst case")
+
+
+def entry(
+    clean=0.9, worst=0.5, *, weight=0.1, seed=0, state="finished", when="", code=None, verdict="pass", known=True
+):
+    values = {CLEAN: Value(clean, (clean - 0.1, clean + 0.1)), WORST: Value(worst, (worst - 0.1, worst + 0.1))}
+    leaves = {"regularizer.weight": weight}
+    finished = state == "finished"
+    return Entry(
+        Cell(None), state, leaves=leaves, code=code, known=known, seed=seed, when=when,
+        values=values if finished else {}, verdict=verdict if finished else None,
+    )  # fmt: skip
+
+
+def test_a_row_is_the_mean_over_seeds_with_the_sample_deviation():
+    (row,) = board([entry(0.9, seed=0), entry(0.8, seed=1), entry(0.4, seed=2)]).rows
+    assert row.statistics[CLEAN].mean == pytest.approx(0.7)
+    assert row.statistics[CLEAN].sd == pytest.approx(statistics.stdev([0.9, 0.8, 0.4]))
+    assert row.statistics[CLEAN].ends == pytest.approx((0.7 - 0.264575, 0.7 + 0.264575), abs=1e-6)
+    assert len(row.counted) == row.statistics[CLEAN].n == 3
+
+
+def test_one_run_keeps_its_own_interval():
+    (row,) = board([entry(0.9)]).rows
+    assert (row.statistics[CLEAN].sd, row.statistics[CLEAN].ends) == (None, (0.8, 1.0))
+
+
+def test_of_one_seed_the_newest_finished_run_counts():
+    same = [
+        entry(0.1, when="2026-01-01"), entry(0.2, when="2026-01-03"),
+        entry(0.3, when="2026-01-02"), entry(0.4, when="2026-01-04", state="failed"),
+    ]  # fmt: skip
+    (row,) = board(same).rows
+    assert row.entries == [same[1]]
+    assert row.repeated == [same[0], same[2], same[3]]
+    assert row.statistics[CLEAN].mean == 0.2
+
+
+def test_another_source_is_another_configuration_and_a_cell_that_never_began_belongs_to_its_own():
+    found = board([entry(code="a", seed=0), entry(code="b", seed=0), entry(state="waiting", seed=1, known=False)])
+    assert sorted(len(row.entries) for row in found.rows) == [1, 2]
+    assert [row.label for row in found.rows] == ["code a", "code b"]
+    assert [row.states for row in found.rows] == [{"finished": 1, "waiting": 1}, {"finished": 1}]
+
+
+def test_the_best_worst_case_is_first_then_failed_verdicts_then_what_has_no_figures():
+    found = board([
+        entry(0.9, 0.9, weight=1, verdict="fail"), entry(0.9, 0.2, weight=2), entry(state="failed", weight=3),
+        entry(0.8, 0.4, weight=4), entry(0.9, 0.4, weight=5),
+    ])  # fmt: skip
+    assert [row.label for row in found.rows] == ["w 5", "w 4", "w 2", "w 1", "w 3"]
+
+
+def test_the_front_is_what_nothing_beats_and_a_failed_verdict_is_not_on_it():
+    found = board([
+        entry(0.9, 0.2, weight=1), entry(0.8, 0.2, weight=2), entry(0.8, 0.4, weight=3), entry(0.7, 0.4, weight=4),
+        entry(0.8, 0.4, weight=5), entry(0.5, 0.5, weight=6), entry(0.99, 0.99, weight=7, verdict="fail"),
+    ])  # fmt: skip
+    assert {row.label for row in front(found)} == {"w 1", "w 3", "w 5", "w 6"}
+    assert [row.label for row in left_out(found)] == ["w 7"]
+
+
+def test_without_figures_there_is_no_front_and_labels_are_unique():
+    found = board([Entry(Cell(None), "waiting"), Entry(Cell(None, overrides=("a=1", "seed=3")), "failed")])
+    assert front(found) == []
+    assert len({row.label for row in found.rows}) == 2
+    assert "a=1" in {row.label for row in found.rows}

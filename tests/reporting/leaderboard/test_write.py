@@ -1,0 +1,189 @@
+"""The leaderboard as files: its figures are the runs' own, and no run, however spoilt, ends it."""
+
+import csv
+import json
+import os
+import shutil
+import statistics
+from pathlib import Path
+
+import pytest
+
+from jhrun.cli import main
+from jhrun.config import stored
+from jhrun.reporting.leaderboard import Cell, cells_in, write_leaderboard
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOSTILE = "<script>alert(1)</script> | $\\frac$ `x` [a](http://b) & % _\ud800\n=1+1"
+
+
+def write(folder):
+    table = write_leaderboard(cells_in(folder, stored.read), folder)
+    return table, json.loads((folder / "leaderboard.json").read_text())
+
+
+def test_every_figure_is_the_mean_of_the_runs_own_reports(runs, report_of):
+    _, board = write(runs)
+    reports = [report_of("zero"), report_of("one")]
+    row = next(row for row in board["rows"] if row["label"] == "Jacobian")
+    expected = {
+        "clean": [r["clean"]["accuracy"] for r in reports],
+        "fgsm@0.1": [r["attacks"]["fgsm"]["accuracy"] for r in reports],
+        "pgd20@0.1": [r["attacks"]["pgd20"]["accuracy"] for r in reports],
+        "worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
+        "seconds_per_epoch": [r["epochs"][0]["seconds"] for r in reports],
+        "memory": [r["epochs"][0]["memory"] for r in reports],
+    }
+    assert row["figures"].keys() == expected.keys()
+    for key, values in expected.items():
+        mean, sd = statistics.fmean(values), statistics.stdev(values)
+        assert row["figures"][key] == {"mean": mean, "sd": sd, "n": 2, "ci95": None}, key
+    alone = next(row for row in board["rows"] if row["label"] == "no penalty")["figures"]["clean"]
+    clean = report_of("plain")["clean"]
+    assert alone == {"mean": clean["accuracy"], "sd": None, "n": 1, "ci95": clean["ci95"]}
+
+
+def test_the_csv_has_the_same_figures_with_all_digits(runs):
+    _, board = write(runs)
+    with (runs / "leaderboard.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    for line, row in zip(lines, board["rows"], strict=True):
+        assert (int(line["rank"]), line["configuration"]) == (row["rank"], row["label"])
+        for key, figure in row["figures"].items():
+            assert float(line[f"{key}_mean"]) == figure["mean"]
+            assert line[f"{key}_sd"] == ("" if figure["sd"] is None else repr(figure["sd"]))
+
+
+def test_a_sweep_is_written_into_its_folder_with_what_is_missing(sweep, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in sweep.rglob("*") if p.is_file()}
+    assert main(["report", str(sweep)]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == str(sweep)
+    assert "2 finished, 1 waiting, 1 failed" in out
+    board = json.loads((sweep / "leaderboard.json").read_text())
+    assert [(c["state"], c["counts"]) for c in board["cells"]] == [
+        *[("finished", True)] * 3, ("waiting", False), ("failed", False), ("failed", False)
+    ]  # fmt: skip
+    assert board["rows"][-1]["label"] == "regularizer.weight=7"
+    text = (sweep / "leaderboard.md").read_text()
+    assert r"| Jacobian | 3 | failed | memory ran out \<b\>now\</b\> |" in text
+    assert "memory ran out &lt;b&gt;now&lt;/b&gt;" in (sweep / "leaderboard.html").read_text()
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+    assert not (tmp_path / "outputs").exists()
+    assert not list(sweep.rglob("*.tmp"))
+
+
+def test_an_older_leaderboard_is_replaced(runs):
+    (runs / "figures").mkdir()
+    write(runs)
+    assert (runs / "figures/front.svg").is_file()
+    write_leaderboard([Cell(None, None, ("seed=0",), "waiting")], runs)
+    assert not list((runs / "figures").iterdir())
+    assert "1 waiting" in (runs / "leaderboard.md").read_text()
+
+
+def test_a_damaged_run_is_a_failed_cell_and_ends_nothing(runs):
+    (runs / "one/metrics.jsonl").write_text("{]\n")
+    (runs / "plain/eval/fgsm+pgd20/results.json").write_text('{"attacks": {"x": 3}, "clean": {"accuracy": NaN}}')
+    table, board = write(runs)
+    states = {Path(c["run"]).name: (c["state"], c["error"]) for c in board["cells"]}
+    assert states["zero"] == ("finished", None)
+    assert states["one"][0] == states["plain"][0] == "failed"
+    assert "not JSON" in states["one"][1]
+    assert "damaged" in states["plain"][1]
+    assert table[1][2] == "1"
+
+
+@pytest.mark.parametrize("file", ["results.json", "verdict.json"])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a": 1' + "0" * 5000 + "}", "null", '{"attacks": 1, "clean": []}']
+)
+def test_whatever_stands_in_a_record_ends_nothing(runs, file, content):
+    (runs / "one/eval/fgsm+pgd20" / file).write_text(content)
+    _, board = write(runs)
+    assert [c["state"] for c in board["cells"] if c["run"].endswith("/one")] == ["failed"]
+
+
+def test_a_strangers_words_are_no_markup_anywhere(runs):
+    status = runs / "one/status.json"
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "failed", "error": HOSTILE}))
+    config = stored.read(runs / "plain/config.yaml")
+    config["model"] = {"_target_": HOSTILE, HOSTILE: HOSTILE}
+    cells = [
+        *cells_in(runs / "zero", stored.read),
+        *cells_in(runs / "one", stored.read),
+        Cell(runs / "plain", config),
+    ]
+    cells.append(Cell(None, None, (HOSTILE,), "failed", HOSTILE))
+    write_leaderboard(cells, runs)
+    page = (runs / "leaderboard.html").read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "<script>alert" not in (runs / "leaderboard.md").read_text()
+    assert "[a](http" not in (runs / "leaderboard.md").read_text().replace(r"\[", "").replace(r"\]", "")
+    body = (runs / "leaderboard.tex").read_text()
+    assert r"\textless{}script\textgreater{}" in body
+    assert r"\$\textbackslash{}frac\$" in body
+    assert all(b"<script>" not in path.read_bytes() for path in (runs / "figures").glob("*.svg"))
+
+
+def test_the_tabular_has_as_many_cells_in_each_row(sweep):
+    write(sweep)
+    lines = (sweep / "leaderboard.tex").read_text().splitlines()
+    columns = lines[1].removeprefix(r"\begin{tabular}{").removesuffix("}")
+    assert (lines[2], lines[4], *lines[-2:]) == (r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}")
+    body = [lines[3], *lines[5:-2]]
+    assert len(body) == 4
+    assert {line.replace(r"\&", "").count("&") + 1 for line in body} == {len(columns)}
+    assert all(line.endswith(r" \\") and line.isascii() for line in body)
+
+
+def test_the_documented_keys_are_those_of_the_leaderboard(sweep):
+    _, board = write(sweep)
+    documented = (Path(__file__).parents[3] / "docs/leaderboard.md").read_text()
+    front = (sweep / "figures/front.csv").read_text().splitlines()[0]
+    curves = (sweep / "figures/curves.csv").read_text().splitlines()[0]
+    with (sweep / "leaderboard.csv").open(newline="") as file:
+        header = [key for key in next(csv.reader(file)) if "@" not in key and not key.startswith("config.")]
+    keys = [
+        *board, *board["rows"][0], *board["cells"][0], *board["columns"][0], *board["rows"][0]["figures"]["clean"],
+        *front.split(","), *curves.split(","), *(key for key in header if not key.startswith("clean_")),
+    ]  # fmt: skip
+    assert [key for key in keys if f"`{key}`" not in documented] == []
+
+
+def test_several_folders_make_a_leaderboard_of_their_own(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", str(runs / "zero"), str(runs / "plain")]) == 0
+    folder = Path(capsys.readouterr().out.splitlines()[-1])
+    assert folder.parent == tmp_path / "outputs/leaderboard"
+    assert {p.name for p in folder.iterdir()} == {
+        "figures", *(f"leaderboard.{ending}" for ending in ("csv", "html", "json", "md", "tex"))
+    }  # fmt: skip
+    assert not (runs / "leaderboard.md").exists()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None and not os.environ.get("CI"), reason="there is no Chromium here")
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_page_opens_in_a_browser_without_asking_for_anything(sweep, width):
+    from playwright.sync_api import sync_playwright
+
+    write(sweep)
+    complaints, requests = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((sweep / "leaderboard.html").as_uri())
+        page.wait_for_load_state("networkidle")
+        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        rows, images = page.locator("table.ranks:not(.words) tbody tr").count(), page.locator("img").count()
+        browser.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [(sweep / "leaderboard.html").as_uri()]
+    assert overflow <= 0
+    assert (rows, images) == (3, 2)
