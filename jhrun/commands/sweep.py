@@ -1,5 +1,6 @@
 """``jhrun train -m``: the jobs of a sweep, each a process of its own, through one of Hydra's launchers."""
 
+import fcntl
 import os
 import signal
 import time
@@ -21,10 +22,10 @@ from jhrun.commands.signals import stop_at_step
 from jhrun.config import grid, stored
 from jhrun.config.compose import composed, explain, hydra_ready, prepare
 from jhrun.errors import INTERRUPTED as STOPPED
-from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError
-from jhrun.reporting import tables
+from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, JhrunError
+from jhrun.reporting import cells_in, tables, write_leaderboard
 from jhrun.reporting.words import counted, duration
-from jhrun.sweeps import Job, Lock, SweepFolder, code_version, identity, run_job
+from jhrun.sweeps import Job, SweepFolder, code_version, identity, run_job
 from jhrun.sweeps.halt import Halt, working
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING
 
@@ -59,6 +60,7 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
         if job.config is None:
             folder.note(job, FAILED, exit_code=ConfigError.exit_code)
     _say_plan(folder, jobs)
+    show(folder)
     launcher = str(asked_for.settings.hydra.launcher._target_)
     # jobs that were handed to a cluster do not hang on the process that did it
     halt = Halt.of_this_process(folder.jobs, parent="submitit" not in launcher)
@@ -171,7 +173,7 @@ def _job(
 
 def _attempt(job: Job, sweep: SweepFolder, halt: Halt, flags: Sequence[str], *, stop_on_fail: bool) -> None:
     """Work on a job, unless all is to end, or somebody else does."""
-    if halt.asked() or Lock.holder(sweep.run(job).path):
+    if halt.asked() or sweep.attended(job):
         return
     begins = "goes on" if sweep.run(job).config.is_file() else "begins"
     tell(f"job {job.number} {begins}: {job.label} (log: {sweep.log(job)})")
@@ -192,6 +194,13 @@ def _say_plan(folder: SweepFolder, jobs: Sequence[Job]) -> None:
 
 def show(folder: SweepFolder) -> None:
     """Write a sweep's leaderboard, as it stands."""
+    try:
+        with (folder.jobs / ".leaderboard").open("a") as turn:
+            # whoever comes last has seen most
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            write_leaderboard(cells_in(folder.path, stored.read), folder.path)
+    except (JhrunError, OSError) as error:
+        tell(f"warning: the leaderboard could not be written ({error})")
 
 
 def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
@@ -202,4 +211,5 @@ def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
         seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f}"
         path = str(log.relative_to(folder.path)) if log.is_file() else "–"
         rows.append((str(job.number), job.label, record["state"], seconds, path, record["error"] or ""))
-    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5))}\n\n{folder.path}")
+    board = folder.path / "leaderboard.html"
+    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5))}\n\nleaderboard: {board}\n{folder.path}")

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.commands.eval import applicable
 from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
@@ -23,6 +24,7 @@ from jhrun.commands.watch import Watch, validated
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import flatten
 from jhrun.config.values import radius
+from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, append_line, write_json
@@ -114,6 +116,7 @@ def _work(
             info=Checkpoint.load(folder.checkpoint("last")).info,
             seed=values["seed"],
             epsilon=radius(values["epsilon"]),
+            subset=values.get("subset"),
             # searches of its own would double the time of a short run
             probes=False,
         )
@@ -123,7 +126,7 @@ def _work(
 def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:
     """Everything that a run trains with, on its device, at the beginning of the first epoch."""
     objects.apply_options(values)
-    data = objects.dataset(values, plugins).to(device)
+    data = _fewer(objects.dataset(values, plugins), values["train"].get("examples")).to(device)
     model = network.model(values, data, plugins).to(device)
     if values["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
@@ -139,7 +142,7 @@ def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str
             objects.optimizer(values, model.parameters(), plugins),
             schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
             TrainOptions(
-                **values["train"],
+                **{key: value for key, value in values["train"].items() if key != "examples"},
                 checkpoint_steps=values["checkpoint"]["steps"],
                 log_steps=values.get("log", {}).get("steps", TrainOptions.log_steps),
                 bf16=values.get("bf16", TrainOptions.bf16),
@@ -150,6 +153,17 @@ def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error), "train", "change it on the command line") from error
+
+
+def _fewer(data: Dataset, n: int | None) -> Dataset:
+    """A data set with so many training examples, drawn at random: the same ones for every seed."""
+    if n is None:
+        return data
+    if n > len(data.train):
+        what = f"there are {len(data.train)} training examples"
+        raise ConfigError(what, f"train.examples={n}", "give fewer, or leave it out")
+    chosen = torch.randperm(len(data.train), generator=seeds.generator("cpu", 0, "examples"))[:n].sort().values
+    return replace(data, train=data.train[chosen])
 
 
 def _preflight(folder: RunFolder, trainer: Trainer) -> None:

@@ -28,6 +28,9 @@ PATHS = (
 )
 """Keys whose values are paths or names, which may hold any letter."""
 
+STAGES = (0, 0.5, 0.7, 0.9)
+"""Where the stages of arXiv 2212.00311 begin, as shares of a run."""
+
 _WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
 
 
@@ -186,7 +189,8 @@ def register_resolvers() -> None:
     """What our YAML refers to.
 
     ``${run_folder:…}``: where a training run goes; a resumed one stays where it is. ``${jobs_at_once:}``: how many
-    jobs this machine can work on, one for each GPU, or for each core.
+    jobs this machine can work on, one for each GPU, or for each core. ``${paper_stages:EPOCHS,[…]}``: a schedule
+    with the paper's four stages.
     """
 
     def run_folder(resume: Any, experiment: Any, dataset: Any, regularizer: Any) -> str:
@@ -195,6 +199,11 @@ def register_resolvers() -> None:
         name = experiment if experiment is not None else f"{dataset}_{regularizer}"
         return f"outputs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
 
+    def paper_stages(epochs: int, values: list[float]) -> DictConfig:
+        stages = {round(share * epochs): value for share, value in zip(STAGES, values, strict=True)}
+        return OmegaConf.create({first: value for first, value in stages.items() if first < epochs})
+
+    OmegaConf.register_new_resolver("paper_stages", paper_stages, replace=True)
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
     OmegaConf.register_new_resolver(
         "jobs_at_once", lambda: len(gpus()) or len(os.sched_getaffinity(0)), replace=True

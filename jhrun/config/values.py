@@ -116,6 +116,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "train.epochs": whole(1),
     "train.batch_size": whole(1),
     "train.micro_batch": optional(whole(1)),
+    "train.examples": optional(whole(1)),
     "train.drop_last": one_of(True, False),
     "checkpoint.steps": optional(whole(1)),
     "log.steps": whole(1),

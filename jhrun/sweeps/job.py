@@ -1,5 +1,6 @@
 """A sweep's folder and the records of its jobs."""
 
+import fcntl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,12 +97,25 @@ class SweepFolder:
             record = read_json(self.record(job))
         except RunError:
             record = self.note(job, WAITING, error=job.error)
-        if Lock.holder(self.run(job).path):
+        if self.attended(job):
             return record | {"state": RUNNING}
         if record.get("state") == RUNNING:
             # whoever worked on it has died
             record = record | {"state": FINISHED if self.finished(job) else INTERRUPTED}
         return record
+
+    def attended(self, job: Job) -> bool:
+        """Whether a process works on a job, or waits for the one that does."""
+        if Lock.holder(self.run(job).path):
+            return True
+        try:
+            with self.log(job).open("rb") as log:
+                fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def finished(self, job: Job) -> bool:
         """Whether a job's run is there, whole."""

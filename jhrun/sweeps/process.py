@@ -1,5 +1,6 @@
 """A job's own process: what it does to itself, or the system to it, leaves the others alone."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -7,14 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, JhrunError
-from jhrun.folder import read_json
+from jhrun.folder import RunFolder, read_json
 from jhrun.sweeps.devices import one_device
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, Job, SweepFolder
 from jhrun.sweeps.lock import Lock
@@ -41,43 +42,66 @@ def run_job(
         The job's record.
     """
     folder, log = sweep.run(job), sweep.log(job)
-    goes_on = folder.config.is_file()
-    where = f"resume={folder.path}" if goes_on else f"hydra.run.dir={folder.path}"
-    command = [sys.executable, "-m", "jhrun", "train", *flags, *job.overrides, where]
-    sweep.note(job, RUNNING)
-    begun = time.monotonic()
-    device = str((job.config or {}).get("device", "auto"))
-    with one_device(device) as visible, log.open("ab") as output:
-        start = output.tell()
-        environment = os.environ | visible | {_WATCHED: "1"}
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            # a Ctrl-C is for the sweep, which passes it on
-            start_new_session=True,
-        )
-        assert process.stdin is not None
+    sweep.jobs.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output, one_device(str((job.config or {}).get("device", "auto"))) as visible:
         try:
-            while process.poll() is None:
-                if stop():
-                    break
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_POLL)
-        finally:
-            process.stdin.close()
-            code = process.wait()
-    seconds = time.monotonic() - begun
-    if code != 0 and Lock.holder(folder.path):
-        # another process was quicker
-        return sweep.standing(job)
-    if code == 0:
-        return sweep.note(job, FINISHED, exit_code=0, seconds=seconds, error=None)
-    state = INTERRUPTED if code in {STOPPED, PREEMPTED} else FAILED
-    error = None if state == INTERRUPTED else _error(code, folder.status, log, start)
-    return sweep.note(job, state, exit_code=code, seconds=seconds, error=error)
+            # others see by it that the job is attended to; its process has it too, and may outlive us
+            fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return sweep.standing(job)
+        if sweep.finished(job):
+            return sweep.note(job, FINISHED, exit_code=0, error=None)
+        sweep.note(job, RUNNING)
+        start, begun = output.tell(), time.monotonic()
+        code = _run(job, [*flags, *job.overrides, _place(folder)], output, visible, stop)
+        if code != 0 and Lock.holder(folder.path):
+            # somebody works on the run who is not of a sweep
+            return sweep.standing(job)
+        state = {0: FINISHED, STOPPED: INTERRUPTED, PREEMPTED: INTERRUPTED}.get(code, FAILED)
+        error = _error(code, folder.status, log, start) if state == FAILED else None
+        return sweep.note(job, state, exit_code=code, seconds=time.monotonic() - begun, error=error)
+
+
+def _place(folder: RunFolder) -> str:
+    """The override that begins a run in a folder, or goes on with the one that is there."""
+    if folder.config.is_file():
+        return f"resume={folder.path}"
+    # what a process left that was killed before it had written down what it was to do
+    for path in (folder.status, folder.overrides, folder.environment, *folder.path.glob(".*.tmp")):
+        path.unlink(missing_ok=True)
+    return f"hydra.run.dir={folder.path}"
+
+
+def _run(
+    job: Job,
+    arguments: Sequence[str],
+    output: BinaryIO,
+    visible: Mapping[str, str],
+    stop: Callable[[], bool],
+) -> int:
+    """The exit code of a job's process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jhrun", "train", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=os.environ | visible | {_WATCHED: job.id},
+        # a Ctrl-C is for the sweep, which passes it on
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    try:
+        while process.poll() is None and not stop():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL)
+    except KeyboardInterrupt:
+        # a second one
+        process.kill()
+        raise
+    finally:
+        process.stdin.close()
+        code = process.wait()
+    return code
 
 
 def watch_parent() -> None:
