@@ -46,6 +46,7 @@ REPORT = f"""jhrun report DIR …: {COMMANDS["report"]}
   a run's folder                its report.{{html,md,json}} anew, from its records
   a sweep's, or one of runs     leaderboard.{{html,md,csv,tex,json}} in that folder
   several of either             the same in a new folder, outputs/leaderboard/…
+  paper=true                    runs of experiment=paper/… beside the published tables
 """
 """What report's --help says."""
 
@@ -112,12 +113,24 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    runs = [argument.removeprefix("run=") for argument in arguments]
-    if not runs or any(run.startswith("-") for run in runs):
+    folders, paper = [], False
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key == "run" and equals:
+            folders.append(value)
+        elif key == "paper" and value in {"true", "false"}:
+            paper = value == "true"
+        elif key == "paper" and equals:
+            raise ConfigError(f"paper={value}: must be true or false", "jhrun report", "as in paper=true")
+        elif equals and "/" not in key:
+            raise ConfigError(f"there is no key '{key}'", "jhrun report", nearest(key, ["paper", "run"]))
+        else:
+            folders.append(argument)
+    if not folders or any(folder.startswith("-") for folder in folders):
         raise ConfigError("report takes folders of runs", "jhrun report", "as in jhrun report outputs/…/…")
     from jhrun.commands.report import run  # noqa: PLC0415 - imports torch
 
-    run(runs)
+    run(folders, paper=paper)
     return 0
 
 

@@ -74,6 +74,10 @@ def test_nothing_typed_shows_the_help_and_is_an_error(capsys):
         ("train model.hidden=[3", "cannot be read"),
         ("eval", "give it on the command line: run=…"),
         ("report", "report takes folders of runs"),
+        ("report outputs papre=true", "did you mean 'paper'?"),
+        ("report outputs paper=maybe", "must be true or false"),
+        ("report paper=true", "report takes folders of runs"),
+        ("report --paper outputs", "report takes folders of runs"),
     ],
 )
 def test_a_mistyped_word_is_one_line_with_the_nearest_right_one(typed, said, capsys, tmp_path, monkeypatch):

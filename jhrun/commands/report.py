@@ -10,24 +10,26 @@ from jhrun.folder import RunFolder
 from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
 
 
-def run(paths: Sequence[str]) -> None:
+def run(paths: Sequence[str], *, paper: bool = False) -> None:
     """Write the report or the leaderboard and print its table.
 
     Args:
         paths: folders of runs, or of sweeps, whose runs lie in them. One run has its report written anew; one
             sweep has its leaderboard written into its folder; of several folders a leaderboard is made in a new
             one below ``outputs/leaderboard``.
+        paper: whether the leaderboard sets runs of the paper's protocol beside the published tables; one run then
+            has a leaderboard too, in a new folder.
     """
     folders = [Path(path).expanduser().absolute() for path in paths]
-    if len(folders) == 1 and not is_sweep(folders[0]):
+    if len(folders) == 1 and not paper and not is_sweep(folders[0]):
         folder = RunFolder.existing(paths[0])
         report = write_report(folder, stored.read(folder.config))
         print(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return
     cells = [cell for path in folders for cell in cells_in(path, stored.read)]
     output = folders[0]
-    if len(folders) > 1:
+    if len(folders) > 1 or not is_sweep(output):
         name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
         output = Path("outputs/leaderboard").absolute() / name
-    table = write_leaderboard(cells, output)
+    table = write_leaderboard(cells, output, paper=paper)
     print(f"{plain(table)}\n\nreport: {output / 'leaderboard.html'}\n{output}")

@@ -44,8 +44,8 @@ def one_line(value: object) -> str:
         >>> one_line("a\nb \x00 c")
         'a b c'
     """
-    text = str(value).encode("utf-8", "replace").decode()
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    # a lone surrogate is not printable either
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(value)).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -1,6 +1,5 @@
 """The figures of a run as columns: which it has, and what they are."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,9 @@ from jhrun.reporting import tables
 from jhrun.reporting.text import one_line
 
 SHARE, NUMBER, SECONDS, BYTES = "share", "number", "seconds", "bytes"
+
+LARGEST = 1e100
+"""A figure whose square and sums are finite."""
 
 
 @dataclass(frozen=True)
@@ -146,13 +148,25 @@ def is_worst(column: Column) -> bool:
 
 
 def share(record: dict[str, Any]) -> Value:
-    """A share with its interval; anything else is refused."""
-    low, high = record["ci95"]
-    return Value(number(record["accuracy"]), (number(low), number(high)))
+    """A share with its interval.
+
+    Args:
+        record: with accuracy and ci95.
+
+    Returns:
+        Both.
+
+    Raises:
+        ValueError: one of them does not lie in [0, 1].
+    """
+    accuracy, low, high = map(number, (record["accuracy"], *record["ci95"]))
+    if not all(0 <= end <= 1 for end in (accuracy, low, high)):
+        raise ValueError(f"{accuracy:g} with the interval {low:g}, {high:g} is no share")
+    return Value(accuracy, (low, high))
 
 
 def number(value: Any) -> float:
-    """A finite number.
+    """A number, finite and not absurd.
 
     Args:
         value: of a record.
@@ -163,8 +177,8 @@ def number(value: Any) -> float:
     Raises:
         ValueError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{one_line(value)!r} is no finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(f"{one_line(value)!r} is no number that can be averaged")
     return float(value)
 
 

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from jhrun.errors import JhrunError
@@ -11,6 +12,7 @@ from jhrun.reporting import words
 from jhrun.reporting.leaderboard import configuration
 from jhrun.reporting.leaderboard.cells import FAILED, FINISHED, RUNNING, WAITING, Cell
 from jhrun.reporting.leaderboard.columns import Column, Value, number, values_of, worst_column
+from jhrun.reporting.leaderboard.protocol import PaperRun, paper_run
 from jhrun.reporting.summary import summarise
 from jhrun.reporting.tables import STRUCTURE
 from jhrun.reporting.text import one_line
@@ -54,6 +56,7 @@ class Entry:
         settings: of each attack's column, its other settings in words.
         regression: whether it is a regression task.
         curve: of its epochs.
+        paper: what it has for the published tables; None where it is not of the paper's protocol.
     """
 
     cell: Cell
@@ -71,6 +74,7 @@ class Entry:
     settings: dict[Column, str] = field(default_factory=dict)
     regression: bool = False
     curve: Curve = field(default_factory=dict)
+    paper: PaperRun | None = None
 
     @property
     def counts(self) -> bool:
@@ -98,14 +102,14 @@ def read_entry(cell: Cell) -> Entry:
     if cell.folder is None or cell.config is None or leaves is None:
         return plain
     try:
-        return _read(plain, summarise(RunFolder(cell.folder), cell.config))
+        return _read(plain, cell.folder, summarise(RunFolder(cell.folder), cell.config))
     except DAMAGED as failure:
         return _broken(plain, one_line(f"the run's records are damaged ({type(failure).__name__}: {failure})"))
     except (JhrunError, OSError) as failure:
         return _broken(plain, one_line(failure))
 
 
-def _read(plain: Entry, report: dict[str, Any]) -> Entry:
+def _read(plain: Entry, folder: Path, report: dict[str, Any]) -> Entry:
     status, code = report["status"], report["environment"].get("code")
     state = FINISHED if status["state"] == FINISHED else one_line(plain.cell.state or status["state"])
     error = None if state == FINISHED else plain.error or status.get("error")
@@ -132,6 +136,7 @@ def _read(plain: Entry, report: dict[str, Any]) -> Entry:
         },
         regression=report["task"] is not None,
         curve=_curve(report["epochs"]),
+        paper=paper_run(folder, report),
     )
 
 

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from jhrun.reporting.drawing import BLUE, plain
-from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic
-from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic, is_worst
+from jhrun.reporting.leaderboard.rows import Board, Row, data_of
 from jhrun.reporting.text import drawn
 
 MOST_INTERVALS = 60
@@ -21,13 +21,18 @@ MOST_NAMED = 12
 
 
 def eligible(board: Board) -> list[Row]:
-    """The rows that the front is of: with clean and worst-case accuracy, and without a verdict of fail."""
+    """The rows that the front is of: of the same data and worst case as most, and without a verdict of fail."""
     return [row for row in _measured(board) if not row.failed]
 
 
 def left_out(board: Board) -> list[Row]:
     """The rows that have both figures, but a run whose verdict is fail."""
     return [row for row in _measured(board) if row.failed]
+
+
+def incomparable(board: Board) -> list[Row]:
+    """The rows that have a worst case, but another one than most have, or of other data."""
+    return [row for row in board.rows if _attacked(row) and not _comparable(board, row)]
 
 
 def front(board: Board) -> list[Row]:
@@ -144,8 +149,15 @@ def _reach(found: Sequence[Statistic]) -> list[list[float]]:
 
 
 def _measured(board: Board) -> list[Row]:
-    wanted = {CLEAN, board.worst}
-    return [row for row in board.rows if wanted <= row.statistics.keys()]
+    return [row for row in board.rows if _attacked(row) and _comparable(board, row)]
+
+
+def _attacked(row: Row) -> bool:
+    return CLEAN in row.statistics and any(map(is_worst, row.statistics))
+
+
+def _comparable(board: Board, row: Row) -> bool:
+    return board.worst in row.statistics and data_of(row) == board.data
 
 
 def _means(row: Row, worst: Column | None) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from jhrun.reporting.facts import MEANING_OF_ROBUST, MEANING_OF_SKILL
 from jhrun.reporting.leaderboard.columns import Column
-from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.leaderboard.rows import Board, Row, data_of
 from jhrun.reporting.words import counted
 
 MOST = 10
@@ -31,8 +31,8 @@ def meanings(board: Board) -> list[str]:
 
 def notes(board: Board) -> list[str]:
     """Where rows are not quite comparable, and what was left out of them, in sentences."""
-    found = [*_repeated(board.rows), *_evaluations(board.rows), *_attacks(board), *_settings(board)]
-    return [sentence for sentence in found if sentence]
+    rows = board.rows
+    return [*_data(rows), *_repeated(rows), *_evaluations(rows), *_attacks(board), *_settings(board)]
 
 
 def named(names: Iterable[str]) -> str:
@@ -40,6 +40,15 @@ def named(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - MOST
     return "; ".join(names[:MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _data(rows: Iterable[Row]) -> list[str]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.statistics:
+            groups[data_of(row)].append(row.label)
+    parts = ". ".join(f"{data}: {named(labels)}" for data, labels in groups.items())
+    return [f"Rows of different data are not comparable. {parts}."] if len(groups) > 1 else []
 
 
 def _repeated(rows: Iterable[Row]) -> list[str]:

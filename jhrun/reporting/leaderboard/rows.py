@@ -61,12 +61,14 @@ class Board:
         columns: that any row has, in order.
         keys: that differ between rows.
         worst: the worst case that rows are ranked by; None where there is none.
+        data: what most of the rows that have it were trained on; the front is of these alone.
     """
 
     rows: list[Row]
     columns: list[Column]
     keys: list[str]
     worst: Column | None
+    data: str | None = None
 
 
 def board(entries: Sequence[Entry]) -> Board:
@@ -87,7 +89,13 @@ def board(entries: Sequence[Entry]) -> Board:
     _name(rows, keys)
     order = [column for column in (worst, SKILL, CLEAN) if column is not None]
     rows.sort(key=lambda row: (_standing(row), [-_mean(row, column) for column in order]))
-    return Board(rows, columns, keys, worst)
+    data = Counter(data_of(row) for row in rows if worst in row.statistics)
+    return Board(rows, columns, keys, worst, data.most_common(1)[0][0] if data else None)
+
+
+def data_of(row: Row) -> str:
+    """What a row was trained on, in a word."""
+    return configuration.class_name(row.leaves.get("dataset._target_", "unknown data"))
 
 
 def _grouped(entries: Sequence[Entry]) -> list[list[Entry]]:

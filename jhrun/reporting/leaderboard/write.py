@@ -9,8 +9,17 @@ from jhrun.reporting.leaderboard import documents
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.curves import MOST_SEEDS, curves_data, curves_figure, drawn_rows
 from jhrun.reporting.leaderboard.entries import read_entry
-from jhrun.reporting.leaderboard.front import MOST_NAMED, eligible, front, front_data, front_figure, left_out
+from jhrun.reporting.leaderboard.front import (
+    MOST_NAMED,
+    eligible,
+    front,
+    front_data,
+    front_figure,
+    incomparable,
+    left_out,
+)
 from jhrun.reporting.leaderboard.notes import meanings, named, notes
+from jhrun.reporting.leaderboard.paper import EXPLANATION, paper_csv, paper_document, paper_tables
 from jhrun.reporting.leaderboard.rows import Board, board
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.report import pages
@@ -18,12 +27,13 @@ from jhrun.reporting.report import pages
 FIGURES = ("front", "curves")
 
 
-def write_leaderboard(cells: Sequence[Cell], output: Path) -> list[tables.Row]:
+def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = False) -> list[tables.Row]:
     """Write a leaderboard, over an older one if there is one; nothing in the runs is touched.
 
     Args:
         cells: what was to be run, at least one.
         output: a folder; made if it is missing.
+        paper: whether to set runs of the paper's protocol beside the published tables.
 
     Returns:
         The table, header first.
@@ -40,7 +50,13 @@ def write_leaderboard(cells: Sequence[Cell], output: Path) -> list[tables.Row]:
         # of an older leaderboard
         for ending in ("svg", "csv"):
             (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
-    write_json(output / "leaderboard.json", documents.document(found, entries, remarks))
+    published = paper_tables(found) if paper else None
+    if published is None:
+        (output / "paper.csv").unlink(missing_ok=True)
+    else:
+        write_aside(output / "paper.csv", paper_csv(published))
+    beside = {"paper": None if published is None else paper_document(published)}
+    write_json(output / "leaderboard.json", documents.document(found, entries, remarks) | beside)
     write_aside(output / "leaderboard.csv", documents.csv(found))
     write_aside(output / "leaderboard.tex", documents.latex(found))
     for ending, content in pages(
@@ -49,6 +65,8 @@ def write_leaderboard(cells: Sequence[Cell], output: Path) -> list[tables.Row]:
         meanings=meanings(found),
         notes=remarks,
         pictures=pictures,
+        paper=published,
+        explanation=EXPLANATION,
         missing=documents.missing(found),
         differences=documents.differences(found) if found.keys else [],
         runs=[
@@ -71,7 +89,7 @@ def _front(found: Board) -> Picture | None:
     if not eligible(found):
         return None
     rank = {id(row): i for i, row in enumerate(found.rows, 1)}
-    best, out = front(found), left_out(found)
+    best, out, others = front(found), left_out(found), incomparable(found)
     words = [
         "No other configuration is better in one figure and not worse in the other. Bars: mean ± sample standard "
         "deviation over seeds (circles); of a single run its own 95 % interval, which tells of the test "
@@ -79,6 +97,7 @@ def _front(found: Board) -> Picture | None:
         "" if len(best) <= MOST_NAMED else f"The {MOST_NAMED} most accurate have theirs.",
         f"On the front: {named(f'{rank[id(row)]} {row.label}' for row in best)}.",
         f"Left out, for the verdict on a run of theirs is fail: {named(row.label for row in out)}." if out else "",
+        f"Not drawn, of other data or another worst case: {named(row.label for row in others)}." if others else "",
     ]
     title = "Clean against worst-case accuracy: the Pareto front"
     return Picture.of("front", title, " ".join(filter(None, words)), front_figure(found), front_data(found))

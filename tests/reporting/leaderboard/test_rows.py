@@ -7,7 +7,8 @@ import pytest
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.columns import CLEAN, Column, Value
 from jhrun.reporting.leaderboard.entries import Entry
-from jhrun.reporting.leaderboard.front import front, left_out
+from jhrun.reporting.leaderboard.front import front, incomparable, left_out
+from jhrun.reporting.leaderboard.notes import notes
 from jhrun.reporting.leaderboard.rows import board
 
 WORST = Column("worst_case@0.1", "worst case")
@@ -71,6 +72,17 @@ def test_the_front_is_what_nothing_beats_and_a_failed_verdict_is_not_on_it():
     ])  # fmt: skip
     assert {row.label for row in front(found)} == {"w 1", "w 3", "w 5", "w 6"}
     assert [row.label for row in left_out(found)] == ["w 7"]
+
+
+def test_the_front_is_of_one_data_set_and_one_worst_case():
+    other, elsewhere = entry(0.99, 0.99, weight=3), entry(weight=4)
+    other.leaves["dataset._target_"] = "x.mnist"
+    elsewhere.values[Column("worst_case@0.2", "another")] = elsewhere.values.pop(WORST)
+    found = board([entry(0.9, 0.2, weight=1), entry(0.8, 0.4, weight=2), other, elsewhere])
+    assert (found.worst, found.data) == (WORST, "unknown data")
+    assert {row.leaves["regularizer.weight"] for row in front(found)} == {1, 2}
+    assert {row.leaves["regularizer.weight"] for row in incomparable(found)} == {3, 4}
+    assert any("different data" in note for note in notes(found))
 
 
 def test_without_figures_there_is_no_front_and_labels_are_unique():

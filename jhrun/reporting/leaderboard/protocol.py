@@ -1,0 +1,74 @@
+"""What a run of the paper's protocol has for the published tables."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jhrun.folder import RunFolder
+from jhrun.reporting.leaderboard.columns import Value, number, share, worst_column
+from jhrun.reporting.summary import read_lines
+from jhrun.reporting.tables import radius
+from jhrun.reporting.text import one_line
+from jhrun.reporting.words import subset
+
+SELECTED = "selected.jsonl"
+"""Accuracies on the test set after each of the last ten epochs."""
+
+
+@dataclass(frozen=True)
+class PaperRun:
+    """The figures of one run, all of its last epoch's network but those that were selected.
+
+    Attributes:
+        figures: ``clean``, ``pgd20``, ``worst_case``, and selected on test data ``selected_clean`` and
+            ``selected_pgd20``; those that it has.
+        epsilon: of its PGD-20, as it is written; empty where there is none.
+        examples: where they were not all, on how many of the test set.
+        over: the attacks that the worst case is over, in words.
+    """
+
+    figures: dict[str, Value] = field(default_factory=dict)
+    epsilon: str = ""
+    examples: str = ""
+    over: str = ""
+
+
+def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
+    """Gather them.
+
+    Args:
+        path: of the run.
+        report: of the run, in the form of ``report.json``.
+
+    Returns:
+        The figures; None for a run that was not made by ``experiment=paper/…``.
+    """
+    if not isinstance(report["config"].get("paper"), dict):
+        return None
+    figures: dict[str, Value] = {}
+    last = [e for e in report["evaluations"].values() if e["checkpoint"] == "last" and e.get("attacks")]
+    usual = [e for e in last if (e["attacks"].get("pgd20") or {}).get("accuracy") is not None]
+    epsilon = examples = over = ""
+    if usual:
+        newest = usual[-1]
+        attack = newest["attacks"]["pgd20"]
+        figures |= {"clean": share(newest["clean"]), "pgd20": share(attack)}
+        epsilon, examples = radius(number(attack["epsilon"])), _examples(newest)
+        # evaluations of one network at one ε: the strongest counts
+        column = f"worst_case@{epsilon}"
+        rivals = [e for e in last if (found := worst_column(e)) is not None and found.key == column]
+        if rivals:
+            strongest = min(rivals, key=lambda e: number(e["worst_case"]["accuracy"]))
+            figures["worst_case"] = share(strongest["worst_case"])
+            names = ", ".join(one_line(n) for n, a in strongest["attacks"].items() if a["norm"] == "inf")
+            over = ", on ".join(filter(None, (names, _examples(strongest))))
+    lines = read_lines(RunFolder(path).path / SELECTED)
+    for name in ("clean", "pgd20"):
+        if lines:
+            figures[f"selected_{name}"] = Value(max(number(line[name]) for line in lines))
+    return PaperRun(figures, epsilon, examples, over)
+
+
+def _examples(evaluation: dict[str, Any]) -> str:
+    n, total = int(number(evaluation["clean"]["n"])), evaluation.get("total")
+    return f"{n:,} of {total:,} test examples" if subset(n, total) else ""
