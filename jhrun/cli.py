@@ -51,7 +51,8 @@ REPORT = f"""jhrun report DIR …: {COMMANDS["report"]}
 """What report's --help says."""
 
 FLAGS = """flags:
-  -m, --multirun      every combination of comma-separated values, as in seed=0,1,2
+  -m, --multirun      every combination of comma-separated values, as in seed=0,1,2; hydra/launcher=joblib runs
+                      several at a time, hydra/launcher=submitit_slurm has SLURM run them
   --cfg job           print the composed configuration and stop (--resolve: with references filled in)
   --config-dir DIR    a folder of YAML files of your own
   --help, --version
@@ -166,7 +167,8 @@ def _help(command: str) -> str:
     lines += ["", "keys, with their defaults (a group's own are shown by --cfg job):", *_keys(command), ""]
     lines += [*filter(None, [READING.get(command)]), FLAGS]
     lines.append("Exit codes: 0 done, 1 a bug of ours, 2 configuration, 3 data, 4 run directory or checkpoint,")
-    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 8 a verdict of fail, 130 interrupted.")
+    lines.append("5 numerical, 6 resources, 7 refused as unsafe, 8 a verdict of fail, 9 unfinished jobs,")
+    lines.append("75 told to make room (SIGTERM, SIGUSR1) and saved, 130 interrupted.")
     return "\n".join(lines) + "\n"
 
 

@@ -18,11 +18,13 @@ from jhrun.commands.search import search
 from jhrun.commands.session import warnings_said
 from jhrun.commands.signals import Preempted
 from jhrun.commands.sweep import sweep
-from jhrun.config.compose import as_typed, explain, prepare, register_resolvers
+from jhrun.config.compose import as_typed, explain, hydra_ready, prepare, register_resolvers
 from jhrun.config.groups import CONF
-from jhrun.errors import PREEMPTED, JhrunError, RunError
+from jhrun.errors import PREEMPTED, ConfigError, JhrunError, RunError
 from jhrun.sweeps import watch_parent
 from jhrun.training import Interrupted
+
+_DIRS = {"--config-dir", "-cd"}
 
 
 def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
@@ -41,12 +43,15 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         RunError: Hydra cannot make the run's folder.
         OSError: any other one, as it was.
     """
-    watch_parent()
-    multirun = "--multirun" in flags
-    if command == "train" and multirun and not {"--cfg", "-c"} & set(flags):
-        others = [flag for flag in flags if flag != "--multirun"]
+    of_sweep, multirun = watch_parent(), "--multirun" in flags
+    if command == "train" and not {"--cfg", "-c"} & set(flags):
         searched = any(o.startswith("search=") and o != "search=null" for o in overrides)
-        return search(overrides, others) if searched else sweep(overrides, others)
+        if multirun:
+            others = [flag for flag in flags if flag != "--multirun"]
+            with hydra_ready(*_config_dirs(others)):
+                return search(overrides, others) if searched else sweep(overrides, others)
+        if searched and not of_sweep:
+            raise ConfigError("a search has many runs", "search", "add -m")
     work = import_module(f"jhrun.commands.{command}").run
     codes: list[int] = []
     begun: list[str] = []
@@ -83,6 +88,13 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
             what = f"the run's folder cannot be made ({error.strerror})"
             raise RunError(what, str(error.filename), "choose another hydra.run.dir") from error
     return next((code for code in codes if code), 0)
+
+
+def _config_dirs(flags: Sequence[str]) -> list[str]:
+    """The folders that ``--config-dir DIR`` or ``--config-dir=DIR`` name."""
+    pairs = [flag.split("=", 1) for flag in flags]
+    after = [following for (name, *_), following in zip(pairs, flags[1:], strict=False) if name in _DIRS]
+    return [value for name, *value_ in pairs if name in _DIRS for value in value_] or after
 
 
 def report_error(error: JhrunError, job: str) -> int:

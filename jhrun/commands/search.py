@@ -48,8 +48,11 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
     options, folder = asked_for.settings.search, SweepFolder(asked_for.folder)
     # what is wrong with every trial is told before there is one
     first = asked_for.overrides({key: _some(d) for key, d in asked_for.keys.items()})
-    if wrong := configured(first, code, 0, "").error:
-        raise ConfigError(wrong, "", "")
+    example = configured(first, code, 0, "")
+    if example.config is None:
+        raise ConfigError(str(example.error), "", "")
+    if not example.config["dataset"].get("validation", 1):
+        raise ConfigError("the validation part is empty", "dataset.validation", "set it above 0 for a search")
     study = Search(folder.path, asked_for.keys, trials=options.trials, seed=options.seed, startup=options.startup)
     tell(f"search of {options.trials} trials in {folder.path}")
     jobs: list[Job] = []
@@ -64,7 +67,6 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
             if not study.under_way():
                 break
             time.sleep(_WAIT)
-    show(folder)
     say_end(folder, jobs)
     for best in study.best():
         told = ", ".join(

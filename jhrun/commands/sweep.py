@@ -17,6 +17,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from jhrun.commands.plan import say_estimate
 from jhrun.commands.session import tell
 from jhrun.commands.signals import stop_at_step
 from jhrun.config import grid, stored
@@ -60,6 +61,8 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
         if job.config is None:
             folder.note(job, FAILED, exit_code=ConfigError.exit_code)
     _say_plan(folder, jobs)
+    if asked_for.settings.sweep.plan:
+        say_estimate([job for job in jobs if job.config is not None and not folder.finished(job)])
     show(folder)
     launcher = str(asked_for.settings.hydra.launcher._target_)
     # jobs that were handed to a cluster do not hang on the process that did it
@@ -192,15 +195,25 @@ def _say_plan(folder: SweepFolder, jobs: Sequence[Job]) -> None:
     tell(f"sweep of {counted(len(jobs), 'job')} ({told}) in {folder.path}")
 
 
-def show(folder: SweepFolder) -> None:
-    """Write a sweep's leaderboard, as it stands."""
+def show(folder: SweepFolder) -> list[tables.Row]:
+    """Write a sweep's leaderboard, as it stands.
+
+    Args:
+        folder: of the sweep.
+
+    Returns:
+        Its table, header first; nothing where it could not be written.
+    """
     try:
         with (folder.jobs / ".leaderboard").open("a") as turn:
             # whoever comes last has seen most
             fcntl.flock(turn, fcntl.LOCK_EX)
-            write_leaderboard(cells_in(folder.path, stored.read), folder.path)
+            cells = cells_in(folder.path, stored.read)
+            paper = any((cell.config or {}).get("paper") for cell in cells)
+            return write_leaderboard(cells, folder.path, paper=paper)
     except (JhrunError, OSError) as error:
         tell(f"warning: the leaderboard could not be written ({error})")
+        return []
 
 
 def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
@@ -211,5 +224,7 @@ def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
         seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f}"
         path = str(log.relative_to(folder.path)) if log.is_file() else "–"
         rows.append((str(job.number), job.label, record["state"], seconds, path, record["error"] or ""))
-    board = folder.path / "leaderboard.html"
-    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5))}\n\nleaderboard: {board}\n{folder.path}")
+    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5))}")
+    if found := show(folder):
+        tell(f"\n{tables.plain(found, words=(0, 1))}")
+    tell(f"\nleaderboard: {folder.path / 'leaderboard.html'}\n{folder.path}")

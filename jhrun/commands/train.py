@@ -74,7 +74,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
         needed = values["evaluate"] or values.get("search")
         attacks = objects.attacks(values, radii, call["plugins"]) if needed else {}
-        trainer = _trainer(values, device, call["plugins"])
+        trainer = prepared(values, device, call["plugins"])
         attacks = applicable(attacks, trainer.dataset, overrides)
         if finish is None:
             # until here nothing of the run was changed
@@ -123,8 +123,20 @@ def _work(
         run_evaluation(named(request, "+".join(attacks) or "test"))
 
 
-def _trainer(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:
-    """Everything that a run trains with, on its device, at the beginning of the first epoch."""
+def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:
+    """Everything that a run trains with, on its device, at the beginning of the first epoch.
+
+    Args:
+        values: its configuration.
+        device: where it is to be.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        The trainer.
+
+    Raises:
+        ConfigError: the parts do not fit.
+    """
     objects.apply_options(values)
     data = _fewer(objects.dataset(values, plugins), values["train"].get("examples")).to(device)
     model = network.model(values, data, plugins).to(device)

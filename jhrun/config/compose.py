@@ -12,6 +12,8 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -56,7 +58,9 @@ def prepare(overrides: list[str], *, multirun: bool) -> list[str]:
             raise ConfigError(f"'{override}' is not of the form KEY=VALUE", "command line", "as in train.epochs=5")
         key, _, value = override.partition("=")
         if key.lstrip("+~") in PATHS and value not in {"", "null"}:
-            values = value.split(",") if multirun and not _quoted(value) else [value]
+            # a sweep has one folder, commas or not
+            several = multirun and not _quoted(value) and not key.startswith("hydra.")
+            values = value.split(",") if several else [value]
             prepared.append(f"{key}={','.join(map(_quote, values))}")
             continue
         if value.startswith("{") and not key.startswith(("+", "~")):
@@ -147,13 +151,27 @@ def composed(command: str, overrides: list[str], *, hydra: bool = False) -> Dict
 
 
 @contextmanager
-def hydra_ready() -> Iterator[None]:
-    """Hydra's global state is there, and afterwards as it was."""
+def hydra_ready(*more: str) -> Iterator[None]:
+    """Hydra's global state is there, and afterwards as it was.
+
+    Args:
+        *more: folders of YAML files of the user's own.
+
+    Yields:
+        Nothing.
+    """
     register_resolvers()
     if GlobalHydra.instance().is_initialized():
         yield
         return
     with initialize_config_dir(str(CONF), version_base="1.3"):
+        if more:
+            # what --config-dir does; compose knows no such thing
+            path = create_config_search_path(str(CONF))
+            for folder in more:
+                path.prepend("command-line", f"file://{Path(folder).expanduser().absolute()}", anchor="schema")
+            GlobalHydra.instance().clear()
+            Hydra.create_main_hydra2("jhrun", path)
         yield
 
 

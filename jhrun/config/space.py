@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from jhrun.config.compose import hydra_ready
 from jhrun.config.grid import folder, one, parsed, read
@@ -52,8 +52,7 @@ def space(overrides: Sequence[str], code: str) -> Space:
     """
     with hydra_ready():
         settings, mine = read(overrides)
-        default = OmegaConf.to_container(settings.search.space, resolve=False)
-        assert isinstance(default, dict)
+        default = settings.search.space or {}
         typed = {o.key_or_group for o in mine.values()}
         given = {str(key): value for key, value in default.items() if key not in typed}
         mine |= {o.get_key_element(): o for o in parsed([f"{key}={value}" for key, value in given.items()])}

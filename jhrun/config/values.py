@@ -127,6 +127,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "search.startup": whole(1),
     "search.prune": one_of(True, False),
     "search.seed": whole(0),
+    "sweep.plan": one_of(True, False),
     "sweep.on_fail": one_of("continue", "stop"),
     "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
     "dataset.validation": share,

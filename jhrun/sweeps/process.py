@@ -104,10 +104,14 @@ def _run(
     return code
 
 
-def watch_parent() -> None:
-    """In a job's process: when the sweep lets go of it, do what Ctrl-C does."""
+def watch_parent() -> bool:
+    """In a job's process: when the sweep lets go of it, do what Ctrl-C does.
+
+    Returns:
+        Whether this is such a process.
+    """
     if os.environ.pop(_WATCHED, None) is None:
-        return
+        return False
 
     def wait() -> None:
         with suppress(OSError):
@@ -116,6 +120,7 @@ def watch_parent() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
+    return True
 
 
 def _error(code: int, status: Path, log: Path, start: int) -> str:

@@ -150,7 +150,7 @@ def test_a_sweep_can_stop_at_the_first_failure():
 
 
 def test_a_refused_configuration_is_a_failed_job(jhrun):
-    code, out, _ = jhrun(*command(*FAST, "optimizer.lr=-1,0.01")[3:])
+    code, _, _ = jhrun(*command(*FAST, "optimizer.lr=-1,0.01")[3:])
     assert code == 9
     assert states() == ["failed", "finished"]
     assert "optimizer.lr" in next(r["error"] for r in records() if r["state"] == "failed")
@@ -190,3 +190,23 @@ def test_a_run_that_another_process_works_on_is_left_alone(tiny, jhrun):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert Lock.holder(folder) is None
     assert jhrun("train", f"resume={folder}", "train.epochs=3")[0] == 0
+
+
+def test_files_of_ones_own_reach_the_jobs(jhrun):
+    own = Path("my conf/optimizer")
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("_target_: jhrun.training.optimizers.Adam\nlr: 0.002\n")
+    overrides = [*FAST, "optimizer=mine", "seed=0,1", "hydra/launcher=joblib"]
+    code, out, err = jhrun(*command(*overrides)[3:], "--config-dir", "my conf")
+    assert code == 0, out + err
+    assert [record["config"]["optimizer"]["lr"] for record in records()] == [0.002, 0.002]
+
+
+def test_values_reach_the_jobs_as_they_were_typed(jhrun):
+    folder = "my sweep, (½) $it's"
+    schedule = "optimizer.lr={0: 0.01, 2: 0.001},{0: 0.02, 1: 0.002}"
+    code, out, err = jhrun("train", "-m", *FAST, schedule, f"hydra.sweep.dir={folder}")
+    assert code == 0, out + err
+    runs = sorted(Path(folder).glob("*/report.json"))
+    found = [json.loads(run.read_text())["config"]["optimizer"]["lr"] for run in runs]
+    assert sorted(map(str, found)) == ["{'0': 0.01, '2': 0.001}", "{'0': 0.02, '1': 0.002}"]

@@ -61,7 +61,7 @@ def differing(all_leaves: Iterable[Leaves]) -> list[str]:
         all_leaves: of the configurations.
 
     Returns:
-        Keys; one that some lack is among them.
+        Keys; one that some lack is among them, but for the code's version, which a job has once it was begun.
     """
     seen: dict[str, set[str]] = {}
     count: dict[str, int] = {}
@@ -71,7 +71,7 @@ def differing(all_leaves: Iterable[Leaves]) -> list[str]:
         for key, value in found.items():
             seen.setdefault(key, set()).add(json.dumps(value, sort_keys=True))
             count[key] = count.get(key, 0) + 1
-    return [key for key, values in seen.items() if len(values) > 1 or count[key] < total]
+    return [key for key, values in seen.items() if len(values) > 1 or (count[key] < total and key != CODE)]
 
 
 def shown(value: Any) -> str:

@@ -81,6 +81,9 @@ def front_figure(board: Board) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1))
     axes.margins(0.08)
+    # there is nothing below, but for half a marker
+    axes.set_xlim(left=max(-0.01, axes.get_xlim()[0]))
+    axes.set_ylim(bottom=max(-0.01, axes.get_ylim()[0]))
     axes.set_xlabel("clean accuracy")
     axes.set_ylabel(drawn(board.worst.title))
     axes.grid(color="0.92", linewidth=0.8)

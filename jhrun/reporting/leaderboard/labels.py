@@ -17,7 +17,8 @@ WORDS = {
 """What the field calls a key; the others go by their last part, where that is no other's."""
 
 _PENALTY = "regularizer.penalties"
-_FIRST = ("regularizer.", "solver.", "dataset.", "model.", "optimizer.")
+_METHOD = "paper.method"
+_FIRST = (_METHOD, "regularizer.", "solver.", "dataset.", "model.", "optimizer.")
 """The penalty is what these runs are about."""
 
 Aspect = Callable[[Leaves], str]
@@ -79,7 +80,8 @@ def _aspects(keys: Sequence[str]) -> list[tuple[str, Aspect]]:
     ordered = sorted(
         keys, key=lambda key: next((i for i, p in enumerate(_FIRST) if key.startswith(p)), len(_FIRST))
     )
-    aspects: dict[str, Aspect] = {}
+    # the name that the paper has for all that follows from it
+    aspects: dict[str, Aspect] = {key: _aspect(key, "") for key in keys if key == _METHOD}
     if any(key.startswith(_PENALTY) for key in keys):
         aspects[_PENALTY] = _penalties
     last = [key.rsplit(".", 1)[-1] for key in keys]
@@ -92,6 +94,8 @@ def _aspects(keys: Sequence[str]) -> list[tuple[str, Aspect]]:
 
 
 def _aspect(key: str, name: str) -> Aspect:
+    if key == _METHOD:
+        return lambda found: shown(found[key]) if key in found else ""
     if key == CODE:
         return lambda found: f"code {shown(found[key])[:8]}" if key in found else ""
     if key.endswith("_target_"):

@@ -52,7 +52,8 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
     if usual:
         newest = usual[-1]
         attack = newest["attacks"]["pgd20"]
-        figures |= {"clean": share(newest["clean"]), "pgd20": share(attack)}
+        # at its last iterate, as is published
+        figures |= {"clean": share(newest["clean"]), "pgd20": share(attack.get("last") or attack)}
         epsilon, examples = radius(number(attack["epsilon"])), _examples(newest)
         # evaluations of one network at one ε: the strongest counts
         column = f"worst_case@{epsilon}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jhrun.folder import write_aside, write_json
 from jhrun.reporting import tables, text
@@ -21,6 +22,7 @@ from jhrun.reporting.leaderboard.front import (
 from jhrun.reporting.leaderboard.notes import meanings, named, notes
 from jhrun.reporting.leaderboard.paper import EXPLANATION, paper_csv, paper_document, paper_tables
 from jhrun.reporting.leaderboard.rows import Board, board
+from jhrun.reporting.leaderboard.runtime import runtime_tables
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.report import pages
 
@@ -51,11 +53,13 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
         for ending in ("svg", "csv"):
             (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
     published = paper_tables(found) if paper else None
+    paces = runtime_tables(found) if paper else []
     if published is None:
         (output / "paper.csv").unlink(missing_ok=True)
     else:
         write_aside(output / "paper.csv", paper_csv(published))
-    beside = {"paper": None if published is None else paper_document(published)}
+    beside: dict[str, Any] = {"paper": None if published is None else paper_document(published)}
+    beside["runtime"] = [pace.document for pace in paces] if paper else None
     write_json(output / "leaderboard.json", documents.document(found, entries, remarks) | beside)
     write_aside(output / "leaderboard.csv", documents.csv(found))
     write_aside(output / "leaderboard.tex", documents.latex(found))
@@ -65,7 +69,7 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
         meanings=meanings(found),
         notes=remarks,
         pictures=pictures,
-        paper=published,
+        paper=None if published is None else [*published, *paces],
         explanation=EXPLANATION,
         missing=documents.missing(found),
         differences=documents.differences(found) if found.keys else [],

@@ -1,0 +1,120 @@
+"""What a sweep will take, before it begins: hours, from a few timed steps of each configuration, and disk."""
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from jhrun.commands.session import tell
+from jhrun.commands.train import prepared
+from jhrun.config import objects
+from jhrun.errors import JhrunError
+from jhrun.evaluation.estimate import expected_seconds
+from jhrun.reporting import tables
+from jhrun.reporting.words import counted, duration
+from jhrun.sweeps import Job
+from jhrun.training import Trainer
+
+TIMED = 2
+"""Steps that are timed in each stage, after one that warms up."""
+
+_FEW = 16
+"""Examples that a CPU is timed with at most: there, time is proportional to their number."""
+
+_BESIDE = 3_000_000
+"""Bytes of a run besides its checkpoints: report, figures and evaluations."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take.
+
+    Attributes:
+        training: seconds.
+        attacks: seconds at most: no example falls early.
+        disk: bytes.
+    """
+
+    training: float
+    attacks: float
+    disk: int
+
+
+def say_estimate(jobs: Sequence[Job]) -> None:
+    """Time a few steps of each configuration, in a process of their own, and print what all will take.
+
+    Args:
+        jobs: that are to be run; those that differ in their seed alone take the same.
+    """
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        same = json.dumps(dict(job.config or {}) | {"seed": None}, default=str)
+        groups.setdefault(same, []).append(job)
+    rows: list[tables.Row] = [("configuration", "jobs", "training", "attacks, at most", "disk")]
+    all_found: list[Estimate] = []
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        for of_one in groups.values():
+            try:
+                found = pool.submit(estimate, dict(of_one[0].config or {})).result()
+            except (JhrunError, RuntimeError, OSError) as error:
+                # the job itself will say what is wrong with it
+                rows.append((of_one[0].label, str(len(of_one)), "–", f"cannot be told ({error})"[:60], "–"))
+                continue
+            all_found += [found] * len(of_one)
+            times = duration(found.training), duration(found.attacks)
+            rows.append((of_one[0].label, str(len(of_one)), *times, f"{found.disk / 1e6:.0f} MB"))
+    tell(f"\n{tables.plain(rows)}\n")
+    training, attacks = (sum(getattr(e, part) for e in all_found) for part in ("training", "attacks"))
+    disk = sum(e.disk for e in all_found) / 1e9
+    tell(
+        f"plan: {counted(len(jobs), 'job')}, one after another {duration(training)} of training and at most "
+        f"{duration(attacks)} of attacks, {disk:.2f} GB on disk\n"
+    )
+
+
+def estimate(values: dict[str, Any]) -> Estimate:
+    """From a few steps of each stage of a run, and a look at its network.
+
+    Args:
+        values: its configuration.
+
+    Returns:
+        What it will take.
+    """
+    device = objects.device(values["device"])
+    trainer = prepared(values, device, values["plugins"])
+    radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
+    attacks = objects.attacks(values, radii, values["plugins"]) if values["evaluate"] else {}
+    seconds = _training(trainer)
+    test = trainer.dataset.test[: values.get("subset") or len(trainer.dataset.test)]
+    attacked = expected_seconds(trainer.model, test, attacks.values()) if attacks else 0.0
+    kept = trainer.checkpoint()
+    tensors = [*kept.weights.values(), *kept.state.values(), *kept.weights.values()]
+    return Estimate(seconds, attacked, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)
+
+
+def _training(trainer: Trainer) -> float:
+    """Seconds of all epochs, by the steps of the first epoch of each stage."""
+    epochs, regularizer = trainer.options.epochs, trainer.regularizer
+    firsts = sorted({0, *(stage for stage in regularizer.stages if stage < epochs)})
+    size = trainer.options.batch_size
+    total = 0.0
+    for first, after in zip(firsts, [*firsts[1:], epochs], strict=True):
+        trainer.epoch, trainer.step = first, 0
+        trainer.decide()
+        batch = next(trainer.dataset.epoch(first, size, seed=trainer.seed))
+        few = batch if batch.inputs.is_cuda else batch[:_FEW]
+        times = []
+        for _ in range(1 + TIMED):
+            begun = time.perf_counter()
+            trainer.take_step(few)
+            # waits for the device
+            trainer.sums.cpu()
+            times.append(time.perf_counter() - begun)
+        total += (after - first) * trainer.steps * statistics.median(times[1:]) * len(batch) / len(few)
+    trainer.epoch, trainer.step = 0, 0
+    return total

@@ -1,0 +1,130 @@
+"""Searches of real trainings, one of which is killed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+FAST = ["model=mlp", "model.widths=[8]", "solver=tracked", "attack=fgsm", "train.epochs=1", "evaluate=false"]
+SEARCH = [*FAST, "search=optuna", "search.startup=3", "hydra.sweep.dir=sweep"]
+
+
+def command(*overrides):
+    return [sys.executable, "-m", "jhrun", "train", "-m", *SEARCH, *overrides]
+
+
+def begin(*overrides) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(*overrides),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def study():
+    storage = JournalStorage(JournalFileBackend("sweep/study.journal"))
+    return optuna.load_study(study_name="jhrun", storage=storage)
+
+
+def finished():
+    return [p for p in Path("sweep").glob("*/status.json") if json.loads(p.read_text())["state"] == "finished"]
+
+
+def test_a_study_of_ten_trials_that_was_killed_after_four_has_ten():
+    process = begin("search.trials=10")
+    deadline = time.monotonic() + 200
+    while len(finished()) < 4:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    again = begin("search.trials=10")
+    said = again.communicate(timeout=400)[0]
+    assert again.returncode == 0, said
+    found = study().get_trials()
+    assert len(found) == 10
+    assert {trial.state.name for trial in found} <= {"COMPLETE", "PRUNED"}
+    complete = [trial for trial in found if trial.state.name == "COMPLETE"]
+    assert len(complete) >= 4
+    # what the study has is what the runs have
+    figures = Counter(
+        (record["clean"], record["worst_case"])
+        for record in (json.loads(path.read_text()) for path in Path("sweep").glob("*/validation.json"))
+    )
+    assert Counter(tuple(trial.values) for trial in complete) == figures
+    assert len(list(Path("sweep").glob("jobs/*.log"))) == 10
+    board = json.loads(Path("sweep/leaderboard.json").read_text())
+    assert len(board["cells"]) == 10
+    assert "on the front, on validation data: trial" in said
+
+
+def test_a_trial_is_watched_on_validation_data_alone(jhrun):
+    code, out, err = jhrun(*command("search.trials=1", "train.epochs=2", "model.widths=choice([8],[12])")[3:])
+    assert code == 0, err
+    (lines,) = Path("sweep").glob("*/validation.jsonl")
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [record["epoch"] for record in records] == [1, 2]
+    last, final = records[-1], json.loads((lines.parent / "validation.json").read_text())
+    assert final["n"] == last["n"] == 143
+    assert final["clean"] == last["clean"]
+    assert 0 <= final["worst_case"] <= final["clean"]
+    assert not (lines.parent / "selected.jsonl").exists()
+    assert "model.widths=[" in out
+
+
+def test_a_failed_trial_is_told_of(jhrun):
+    code, out, _ = jhrun(*command("search.trials=1", "optimizer.lr=interval(1e30,1e31)", "optimizer=sgd")[3:])
+    assert code == 9
+    assert [trial.state.name for trial in study().get_trials()] == ["FAIL"]
+    assert "became infinite or not a number" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("search.trials=0", "search.trials=0: must be a whole number of at least 1"),
+        ("optimizer.lr=interval(1,0)", "give a range"),
+        ("search.space=null", "nothing is left to be searched"),
+        ("optimizer.lr=interval(-2,-1)", "must not be negative"),
+        ("dataset.validation=0", "the validation part is empty"),
+    ],
+)
+def test_what_is_typed_wrong_begins_no_trial(override, told, jhrun):
+    code, _, err = jhrun(*command("search.trials=1", override)[3:])
+    assert (code, err.count("\n")) == (2, 1)
+    assert told in err
+    assert not list(Path().rglob("*.journal"))
+
+
+def test_a_search_without_m_is_refused(jhrun):
+    code, _, err = jhrun("train", *SEARCH)
+    assert (code, err) == (2, "error: a search has many runs, search, add -m\n")
+
+
+def test_a_run_can_be_watched_on_the_test_set_and_resumed(tiny, jhrun):
+    whole = tiny("train.epochs=3", "watch.part=test", "watch.epochs=2", "watch.examples=50", folder="whole")
+    lines = [json.loads(line) for line in (whole / "selected.jsonl").read_text().splitlines()]
+    assert [(line["epoch"], line["n"]) for line in lines] == [(2, 50), (3, 50)]
+    plain = tiny("train.epochs=3", folder="plain")
+    weights = "checkpoints/last/weights.safetensors"
+    assert (plain / weights).read_bytes() == (whole / weights).read_bytes()
+    part = tiny("train.epochs=2", "watch.part=test", "watch.examples=50", folder="part")
+    with (part / "selected.jsonl").open("a") as file:
+        # of an epoch whose checkpoint was never written
+        file.write('{"epoch": 3, "clean": 0.5, "pgd20": 0.5, "n": 50}\n')
+    code, _, err = jhrun("train", "resume=part", "train.epochs=3")
+    assert code == 0, err
+    again = [json.loads(line) for line in (part / "selected.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in again] == [1, 2, 3]
+    assert again[1:] == lines
