@@ -36,8 +36,13 @@ class JhrunError(Exception):
 
     def __init__(self, what: str, where: str, remedy: str) -> None:
         """Keep the three parts, with line breaks folded into spaces."""
-        parts = (" ".join(str(part).split()) for part in (what, where, remedy))
+        self.parts = (what, where, remedy)
+        parts = (" ".join(str(part).split()) for part in self.parts)
         super().__init__(", ".join(part for part in parts if part))
+
+    def __reduce__(self) -> tuple[type["JhrunError"], tuple[str, str, str]]:
+        """How it travels between processes."""
+        return type(self), self.parts
 
 
 class ConfigError(JhrunError):

@@ -43,7 +43,7 @@ def test_no_kind_is_forgotten_and_no_code_is_used_twice():
 
 def test_the_documented_table_is_the_real_one():
     rows = dict(line.split(maxsplit=1) for line in errors.__doc__.splitlines() if line[:1].isdigit())
-    assert set(rows) == {"0", "130", *(str(code) for code in CODES.values())}
+    assert set(rows) == {"0", "9", "75", "130", *(str(code) for code in CODES.values())}
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
+from jhrun.attacks import PGD
 from jhrun.commands.session import tell
 from jhrun.commands.train import prepared
+from jhrun.commands.watch import STEPS, examples
 from jhrun.config import objects
-from jhrun.errors import JhrunError
+from jhrun.config.values import radius
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.reporting import tables
 from jhrun.reporting.words import counted, duration
@@ -60,8 +62,8 @@ def say_estimate(jobs: Sequence[Job]) -> None:
         for of_one in groups.values():
             try:
                 found = pool.submit(estimate, dict(of_one[0].config or {})).result()
-            except (JhrunError, RuntimeError, OSError) as error:
-                # the job itself will say what is wrong with it
+            except Exception as error:
+                # whatever it is, the job itself will say it
                 rows.append((of_one[0].label, str(len(of_one)), "–", f"cannot be told ({error})"[:60], "–"))
                 continue
             all_found += [found] * len(of_one)
@@ -92,6 +94,12 @@ def estimate(values: dict[str, Any]) -> Estimate:
     seconds = _training(trainer)
     test = trainer.dataset.test[: values.get("subset") or len(trainer.dataset.test)]
     attacked = expected_seconds(trainer.model, test, attacks.values()) if attacks else 0.0
+    watched = (values.get("watch") or {}).get("part")
+    if watched:
+        part = examples(trainer, watched)
+        part = part[: values["watch"]["examples"] or len(part)]
+        epochs = min(values["watch"]["epochs"] or trainer.options.epochs, trainer.options.epochs)
+        attacked += epochs * expected_seconds(trainer.model, part, [PGD(radius(values["epsilon"]), steps=STEPS)])
     kept = trainer.checkpoint()
     tensors = [*kept.weights.values(), *kept.state.values(), *kept.weights.values()]
     return Estimate(seconds, attacked, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)

@@ -24,6 +24,13 @@ MAY_CHANGE = (
     "log.steps",
     "logger",
     "plugins",
+    "sweep.on_fail",
+    "sweep.plan",
+    "search.trials",
+    "search.startup",
+    "search.prune",
+    "search.seed",
+    "search.space",
 )
 """Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""
 
@@ -106,7 +113,8 @@ def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None
         raise ConfigError(what, str(folder.path), f"give {trainer.epoch} or more")
     write_aside(folder.metrics, "".join(json.dumps(line) + "\n" for line in records[: trainer.epoch]))
     for part in ("validation", "test"):
-        if seen := [line for line in read_lines(folder.watched(part)) if line["epoch"] <= trainer.epoch]:
+        seen = [line for line in read_lines(folder.watched(part)) if line["epoch"] <= trainer.epoch]
+        if folder.watched(part).is_file():
             write_aside(folder.watched(part), "".join(json.dumps(line) + "\n" for line in seen))
     # of the epoch that is about to begin, a decision may have been stored that no checkpoint knows of yet
     stored_now = [d for d in map(Decision.of, read_lines(folder.decisions)) if d.epoch == trainer.epoch + 1]

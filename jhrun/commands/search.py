@@ -19,7 +19,7 @@ from jhrun.folder import read_json
 from jhrun.reporting.summary import read_lines
 from jhrun.reporting.words import duration
 from jhrun.sweeps import Job, SweepFolder, code_version, run_job
-from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, PRUNED
+from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
 from jhrun.sweeps.search import OBJECTIVES, Search, TrialState, below_median
 
 _WAIT = 1.0
@@ -47,26 +47,30 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
         raise refusal from error
     options, folder = asked_for.settings.search, SweepFolder(asked_for.folder)
     # what is wrong with every trial is told before there is one
-    first = asked_for.overrides({key: _some(d) for key, d in asked_for.keys.items()})
-    example = configured(first, code, 0, "")
-    if example.config is None:
-        raise ConfigError(str(example.error), "", "")
+    for share in (0.0, 0.5):
+        drawn = {key: _some(distribution, share) for key, distribution in asked_for.keys.items()}
+        example = _job(asked_for, code, 0, drawn)
+        if example.config is None:
+            raise ConfigError(str(example.error), "", "")
+    assert example.config is not None
+    if not str(asked_for.settings.hydra.launcher._target_).endswith("BasicLauncher"):
+        what = "a search has one trial at a time in each process"
+        raise ConfigError(what, "hydra/launcher", "leave it out, and start the same command in several shells")
     if not example.config["dataset"].get("validation", 1):
         raise ConfigError("the validation part is empty", "dataset.validation", "set it above 0 for a search")
     study = Search(folder.path, asked_for.keys, trials=options.trials, seed=options.seed, startup=options.startup)
     tell(f"search of {options.trials} trials in {folder.path}")
-    jobs: list[Job] = []
     with stop_at_step() as asked:
         while not asked():
             with study.trial() as taken:
                 if taken is not None:
                     job = _job(asked_for, code, *taken)
-                    jobs.append(job)
-                    _work(study, taken[0], job, folder, flags, asked, prune=options.prune)
-                    continue
-            if not study.under_way():
-                break
+                    if _work(study, taken[0], job, folder, flags, asked, prune=options.prune):
+                        continue
+                elif not study.under_way():
+                    break
             time.sleep(_WAIT)
+    jobs = folder.known()
     say_end(folder, jobs)
     for best in study.best():
         told = ", ".join(
@@ -82,7 +86,13 @@ def _job(asked_for: Space, code: str, number: int, drawn: Mapping[str, Any]) -> 
     label = " ".join(
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in drawn.items()
     )
-    return configured(asked_for.overrides(drawn), code, number, label)
+    overrides = asked_for.overrides(drawn)
+    try:
+        return configured(overrides, code, number, label)
+    except (HydraException, OmegaConfBaseException) as error:
+        # what is drawn may not go together
+        refusal = str(explain("train", list(overrides), error))
+        return Job(f"refused-{number}", number, overrides, label, None, refusal)
 
 
 def _work(
@@ -94,12 +104,13 @@ def _work(
     asked: Callable[[], bool],
     *,
     prune: bool,
-) -> None:
-    """Run a trial and tell the study."""
+) -> bool:
+    """Run a trial and tell the study; whether that could be done, and nobody else works on it."""
     if job.config is None:
         folder.note(job, FAILED, exit_code=ConfigError.exit_code)
         study.tell(number, None, TrialState.FAIL)
-        return
+        return True
+    epochs = job.config["train"]["epochs"]
     tell(f"trial {number}: {job.label} (log: {folder.log(job)})")
     others = [read_lines(path) for path in folder.path.glob("*/validation.jsonl") if _done(path)] if prune else []
     curve = folder.run(job).watched("validation")
@@ -107,7 +118,10 @@ def _work(
 
     def stop() -> bool:
         nonlocal given_up
-        given_up = given_up or (prune and below_median(read_lines(curve), others))
+        lines = read_lines(curve)
+        # after the last epoch there is nothing left to save
+        early = bool(lines) and lines[-1]["epoch"] < epochs
+        given_up = given_up or (prune and early and below_median(lines, others))
         return given_up or asked()
 
     record = run_job(job, folder, flags=flags, stop=stop) if not folder.finished(job) else folder.standing(job)
@@ -120,8 +134,11 @@ def _work(
         study.tell(number, {name: figures[name] for name in OBJECTIVES})
     elif record["state"] == FAILED:
         study.tell(number, None, TrialState.FAIL)
+    elif record["state"] == RUNNING:
+        return False
     show(folder)
     tell(f"trial {number} {record['state']} after {duration(record['seconds'] or 0)}")
+    return True
 
 
 def _done(path: Any) -> bool:
@@ -132,6 +149,9 @@ def _done(path: Any) -> bool:
         return False
 
 
-def _some(distribution: Any) -> Any:
-    """A value of a distribution."""
-    return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
+def _some(distribution: Any, share: float) -> Any:
+    """A value of a distribution, so far from its low end."""
+    if hasattr(distribution, "choices"):
+        return distribution.choices[int(share * len(distribution.choices))]
+    value = distribution.low + share * (distribution.high - distribution.low)
+    return int(value) if isinstance(distribution.low, int) else value

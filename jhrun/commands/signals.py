@@ -8,8 +8,12 @@ from typing import Any
 
 from jhrun.training import Interrupted
 
-MAKE_ROOM = (signal.SIGTERM, signal.SIGUSR1)
+MAKE_ROOM = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """How schedulers tell a job to make room for another."""
+
+
+_OURS: list[Callable[[int, Any], None]] = []
+"""Handlers that are in place."""
 
 
 class Preempted(Interrupted):
@@ -76,10 +80,17 @@ def preemptible() -> Iterator[None]:
 @contextmanager
 def _handled(numbers: tuple[signal.Signals, ...], handler: Callable[[int, Any], None]) -> Iterator[None]:
     """Signals handled so, if this thread gets them, and then as before."""
-    mine = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, handler) for number in numbers} if mine else {}
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in numbers:
+            # submitit requeues through a handler of its own, which stays
+            if number == signal.SIGINT or signal.getsignal(number) in {signal.SIG_DFL, *_OURS}:
+                before[number] = signal.signal(number, handler)
+        _OURS.append(handler)
     try:
         yield
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+        if handler in _OURS:
+            _OURS.remove(handler)

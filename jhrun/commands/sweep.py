@@ -12,6 +12,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
@@ -68,11 +69,13 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
     # jobs that were handed to a cluster do not hang on the process that did it
     halt = Halt.of_this_process(folder.jobs, parent="submitit" not in launcher)
     halt.clear()
+    if asked_for.settings.sweep.on_fail == "stop" and any(job.config is None for job in jobs):
+        halt.ask("soon")
     try:
         with stop_at_step(lambda: halt.ask("now")) as asked:
             _work(asked_for, folder, [job for job in jobs if job.config is not None], halt, flags)
-    finally:
         halt.clear()
+    finally:
         say_end(folder, jobs)
     if asked():
         return STOPPED if asked.by == signal.SIGINT else PREEMPTED
@@ -103,9 +106,8 @@ def configured(overrides: tuple[str, ...], code: str, number: int, label: str) -
         The job, with its configuration or the reason why that was refused.
     """
     config, error = None, None
-    composition = composed("train", prepare(list(overrides), multirun=False))
     try:
-        config = stored.plain(composition)
+        config = stored.plain(composed("train", prepare(list(overrides), multirun=False)))
     except ConfigError as refusal:
         error = str(refusal)
     name = identity(config if config is not None else {"overrides": list(overrides)}, code)
@@ -130,11 +132,17 @@ def _work(
         ready = [job for job in jobs if job.id not in tried and states[job.id] not in {FINISHED, RUNNING}]
         if ready:
             _launch(asked_for.settings, folder, ready, task)
-            tried |= {job.id for job in ready if folder.standing(job)["state"] != RUNNING}
+            now = {job.id: folder.standing(job)["state"] for job in ready}
+            # one that another process works on is not tried yet, nor one that a launcher left which died
+            ended = {name for name, state in now.items() if state not in {RUNNING, WAITING}}
+            if not ended and RUNNING not in now.values():
+                break
+            tried |= ended
         elif RUNNING in states.values():
             if not waited:
-                busy = [job for job in jobs if states[job.id] == RUNNING]
-                tell(f"waiting for {counted(len(busy), 'job')} that other processes work on")
+                for job in jobs:
+                    if states[job.id] == RUNNING:
+                        tell(f"waiting for job {job.number}, which {folder.attendant(job)} works on")
             waited = True
             time.sleep(_WAIT)
         else:
@@ -153,7 +161,16 @@ def _launch(settings: DictConfig, folder: SweepFolder, jobs: Sequence[Job], task
             config=settings,
         )
         overrides = [prepare(list(job.overrides), multirun=False) for job in jobs]
-        launcher.launch(overrides, initial_job_idx=0)
+        try:
+            returns = launcher.launch(overrides, initial_job_idx=0)
+        except Exception as error:
+            # a process of the launcher's died, or gave up: the jobs' records say how they stand
+            first = (str(error).strip().splitlines() or [""])[0]
+            tell(f"warning: the launcher ended early ({type(error).__name__}: {first})")
+            return
+    for job, returned in zip(jobs, returns, strict=True):
+        if returned.status == JobStatus.FAILED:
+            folder.note(job, FAILED, error=f"{type(returned._return_value).__name__}: {returned._return_value}")
 
 
 def _job(
@@ -185,7 +202,7 @@ def _attempt(job: Job, sweep: SweepFolder, halt: Halt, flags: Sequence[str], *, 
         halt.ask("soon")
     show(sweep)
     error = f": {record['error']}" if record["error"] else ""
-    tell(f"job {job.number} {record['state']} after {duration(record['seconds'])}{error}")
+    tell(f"job {job.number} {record['state']} after {duration(record['seconds'] or 0)}{error}")
 
 
 def _say_plan(folder: SweepFolder, jobs: Sequence[Job]) -> None:

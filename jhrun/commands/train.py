@@ -79,6 +79,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         if finish is None:
             # until here nothing of the run was changed
             restore(folder, trainer, values)
+            if trainer.steps_done == 0:
+                _preflight(folder, trainer)
             finish = stack.enter_context(status_kept(folder))
         else:
             _preflight(folder, trainer)
@@ -242,6 +244,9 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
                 stop=stop,
                 decided=decided,
             )
+            if stop():
+                # asked for after the last step; everything is saved
+                raise Interrupted
         except Interrupted:
             again = shlex.quote(f"resume={folder.path}")
             say(f"interrupted; everything is saved, and this goes on: jhrun train {again}")

@@ -20,7 +20,7 @@ STEPS = 20
 
 
 class Watch:
-    """Keeps, after each of a run's last epochs, what PGD-20 leaves of its network.
+    """Keeps the accuracy after each of a run's epochs, and after the last ones what PGD-20 leaves of it.
 
     Args:
         folder: of the run.
@@ -49,13 +49,14 @@ class Watch:
         Args:
             record: of it.
         """
-        if self.part is None or record.epoch < self.first:
+        if self.part is None:
             return
         name = f"pgd{STEPS}"
-        found = evaluate(self.trainer.model, self.examples, {name: self.attack}, seed=self.seed)
-        clean, robust = found.clean_accuracy, found.records[name].last
-        assert robust is not None
-        append_line(self.path, asdict(WatchRecord(record.epoch, clean.accuracy, robust.accuracy, clean.n)))
+        attacks = {name: self.attack} if record.epoch >= self.first else {}
+        found = evaluate(self.trainer.model, self.examples, attacks, seed=self.seed)
+        clean, robust = found.clean_accuracy, found.records[name].last if attacks else None
+        line = WatchRecord(record.epoch, clean.accuracy, None if robust is None else robust.accuracy, clean.n)
+        append_line(self.path, asdict(line))
 
 
 def validated(

@@ -221,6 +221,7 @@ def register_resolvers() -> None:
         stages = {round(share * epochs): value for share, value in zip(STAGES, values, strict=True)}
         return OmegaConf.create({first: value for first, value in stages.items() if first < epochs})
 
+    OmegaConf.register_new_resolver("gpus", lambda: len(gpus()), replace=True)
     OmegaConf.register_new_resolver("paper_stages", paper_stages, replace=True)
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
     OmegaConf.register_new_resolver(

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from jhrun.config.compose import as_typed, composed, hydra_ready, prepare
 from jhrun.config.groups import choices
@@ -78,7 +78,10 @@ def read(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Override]]:
     """
     typed = {o.get_key_element(): o for o in parsed(as_typed(prepare(list(overrides), multirun=True)))}
     settings = _settings(typed)
-    params = [f"{key}={value}" for key, value in (settings.hydra.sweeper.params or {}).items()]
+    params = [
+        f"{key}={','.join(map(str, value)) if OmegaConf.is_list(value) else value}"
+        for key, value in (settings.hydra.sweeper.params or {}).items()
+    ]
     if params:
         typed = {o.get_key_element(): o for o in parsed(params)} | typed
         settings = _settings(typed)
@@ -107,7 +110,8 @@ def folder(settings: DictConfig, fixed: Sequence[str], swept: Sequence[str], cod
     chosen: dict[str, Any] = dict(settings.hydra.runtime.choices)
     leading = next((key for key in ("experiment", "dataset") if chosen.get(key) and key not in swept), None)
     stem = str(chosen[leading]).replace("/", "_") if leading else "sweep"
-    telling = sorted(o for o in [*fixed, *swept] if not o.lstrip("+~").startswith(_PASSING))
+    # one seed more is the same sweep
+    telling = sorted(o for o in [*fixed, *swept] if not o.lstrip("+~").startswith((*_PASSING, "seed")))
     name = f"{stem}_{hashlib.sha256(repr((code, telling)).encode()).hexdigest()[:6]}"
     return (Path("outputs/sweeps") / name).absolute()
 

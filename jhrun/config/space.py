@@ -13,7 +13,7 @@ from jhrun.config.grid import folder, one, parsed, read
 from jhrun.errors import ConfigError
 from jhrun.sweeps.search import Categorical, Distribution, Float, Int
 
-_SYNTAX = "as in KEY=interval(0.1,0.9), KEY=tag(log,interval(1e-4,1e-2)), KEY=range(1,9), KEY=choice(a,b)"
+_SYNTAX = "as in KEY=interval(0.1,0.9), KEY=tag(log,interval(1e-4,1e-2)), KEY=int(interval(1,9)), KEY=choice(a,b)"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ def space(overrides: Sequence[str], code: str) -> Space:
     if not keys:
         raise ConfigError("nothing is left to be searched", "search.space", f"give a key a range, {_SYNTAX}")
     fixed = [one(o) for key, o in mine.items() if key not in keys]
-    return Space(settings, fixed, keys, folder(settings, fixed, list(keys), code))
+    return Space(
+        settings, fixed, keys, folder(settings, fixed, [f"{key}={drawn}" for key, drawn in keys.items()], code)
+    )
 
 
 def _distribution(override: Override) -> Distribution:

@@ -52,13 +52,14 @@ class WatchRecord:
     Attributes:
         epoch: counted from 1.
         clean: share that is right.
-        pgd20: share that is right clean and at PGD-20's last iterate, as is published.
+        pgd20: share that is right clean and at PGD-20's last iterate, as is published; None in an epoch before
+            those that are attacked.
         n: of so many examples.
     """
 
     epoch: int
     clean: float
-    pgd20: float
+    pgd20: float | None
     n: int
 
 

@@ -1,14 +1,14 @@
 """A sweep's folder and the records of its jobs."""
 
-import fcntl
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder, read_json, write_json
-from jhrun.sweeps.lock import Lock
+from jhrun.sweeps.lock import Lock, taken
 
 WAITING, RUNNING, FINISHED, FAILED, INTERRUPTED = "waiting", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -102,6 +102,9 @@ class SweepFolder:
         if record.get("state") == RUNNING:
             # whoever worked on it has died
             record = record | {"state": FINISHED if self.finished(job) else INTERRUPTED}
+        if record["state"] == FINISHED and not self.finished(job):
+            # its run was taken away
+            record = record | {"state": WAITING}
         return record
 
     def attended(self, job: Job) -> bool:
@@ -110,15 +113,29 @@ class SweepFolder:
             return True
         try:
             with self.log(job).open("rb") as log:
-                fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return not taken(log.fileno(), shared=True)
         except FileNotFoundError:
             return False
-        except BlockingIOError:
-            return True
-        return False
+
+    def attendant(self, job: Job) -> str:
+        """Who works on a job, in words."""
+        held = Lock.holder(self.run(job).path)
+        return f"process {held['pid']} on {held['host']}" if held else "another process"
+
+    def known(self) -> list[Job]:
+        """The jobs that there are records of, by their numbers."""
+        records = []
+        for path in self.jobs.glob("*.json"):
+            with suppress(RunError):
+                records.append(read_json(path))
+        records.sort(key=lambda record: int(record["number"]))
+        names = [field.name for field in fields(Job)]
+        return [Job(**{name: record[name] for name in names}) for record in records]
 
     def finished(self, job: Job) -> bool:
         """Whether a job's run is there, whole."""
+        if not (self.run(job).path / "report.json").is_file():
+            return False
         try:
             return read_json(self.run(job).status).get("state") == FINISHED
         except RunError:

@@ -1,6 +1,5 @@
 """A job's own process: what it does to itself, or the system to it, leaves the others alone."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -13,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from jhrun.errors import BUG, PREEMPTED, JhrunError
 from jhrun.errors import INTERRUPTED as STOPPED
-from jhrun.errors import PREEMPTED, JhrunError
 from jhrun.folder import RunFolder, read_json
 from jhrun.sweeps.devices import one_device
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, Job, SweepFolder
-from jhrun.sweeps.lock import Lock
+from jhrun.sweeps.lock import Lock, taken
 
 _WATCHED = "JHRUN_STDIN_IS_PARENT"
 """Set for a job's process: its standard input ends when it should stop, be it that its parent is gone."""
@@ -44,13 +43,12 @@ def run_job(
     folder, log = sweep.run(job), sweep.log(job)
     sweep.jobs.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output, one_device(str((job.config or {}).get("device", "auto"))) as visible:
-        try:
-            # others see by it that the job is attended to; its process has it too, and may outlive us
-            fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # others see by it that the job is attended to; its process has it too, and may outlive us
+        if not taken(output.fileno()):
             return sweep.standing(job)
         if sweep.finished(job):
-            return sweep.note(job, FINISHED, exit_code=0, error=None)
+            found = sweep.standing(job)
+            return found if found["state"] == FINISHED else sweep.note(job, FINISHED, exit_code=0, error=None)
         sweep.note(job, RUNNING)
         start, begun = output.tell(), time.monotonic()
         code = _run(job, [*flags, *job.overrides, _place(folder)], output, visible, stop)
@@ -80,8 +78,9 @@ def _run(
     stop: Callable[[], bool],
 ) -> int:
     """The exit code of a job's process."""
+    # as for the command jhrun, the folder we are in is no place to import from
     process = subprocess.Popen(
-        [sys.executable, "-m", "jhrun", "train", *arguments],
+        [sys.executable, "-P", "-m", "jhrun", "train", *arguments],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -91,16 +90,18 @@ def _run(
     )
     assert process.stdin is not None
     try:
-        while process.poll() is None and not stop():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_POLL)
+        try:
+            while process.poll() is None and not stop():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL)
+        finally:
+            process.stdin.close()
+            code = process.wait()
     except KeyboardInterrupt:
-        # a second one
+        # a second Ctrl-C
         process.kill()
+        process.wait()
         raise
-    finally:
-        process.stdin.close()
-        code = process.wait()
     return code
 
 
@@ -112,6 +113,9 @@ def watch_parent() -> bool:
     """
     if os.environ.pop(_WATCHED, None) is None:
         return False
+
+    # who started us may have ignored it, which is inherited
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def wait() -> None:
         with suppress(OSError):
@@ -126,17 +130,19 @@ def watch_parent() -> bool:
 def _error(code: int, status: Path, log: Path, start: int) -> str:
     """Why a process ended so: its run's own word, or the last error line that it printed."""
     if code < 0:
-        name = signal.Signals(-code).name
+        name = next((s.name for s in signal.Signals if s == -code), f"signal {-code}")
         hint = ", perhaps by the system, for want of memory" if name == "SIGKILL" else ""
         return f"killed by {name}{hint}"
     with log.open("rb") as file:
         file.seek(start)
         lines = file.read().decode(errors="replace").splitlines()
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if told:
+    if told and code != BUG:
         return told[-1]
     with suppress(JhrunError):
         if error := read_json(status).get("error"):
             return str(error)
+    if told:
+        return told[-1]
     said = [line for line in lines if line.strip()]
     return said[-1].strip()[: shutil.get_terminal_size().columns * 4] if said else f"exit code {code}"

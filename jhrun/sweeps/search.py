@@ -104,17 +104,25 @@ class Search:
             known = self.study.get_trials(deepcopy=False)
             for left in known:
                 if left.state == TrialState.RUNNING and not Lock.holder(self._place(left.number)):
-                    return self._locked(Trial(self.study, left._trial_id))
+                    lock = Lock(self._place(left.number)).__enter__()
+                    # whoever had it may have told its end since we looked
+                    if self._state(left.number) == TrialState.RUNNING:
+                        return self._drawn(Trial(self.study, left._trial_id)), lock
+                    lock.__exit__(None, None, None)
             if len(known) >= self.trials:
                 return None
             self.study.sampler = self._sampler(len(known))  # type: ignore[no-untyped-call]
-            return self._locked(self.study.ask())
+            trial = self.study.ask()
+            return self._drawn(trial), Lock(self._place(trial.number)).__enter__()
 
-    def _locked(self, trial: Trial) -> tuple[Trial, Lock]:
+    def _drawn(self, trial: Trial) -> Trial:
         # of a trial that was left half drawn, the rest is drawn now
         for key, distribution in self.space.items():
             _draw(trial, key, distribution)
-        return trial, Lock(self._place(trial.number)).__enter__()
+        return trial
+
+    def _state(self, number: int) -> TrialState:
+        return self.study.get_trials(deepcopy=False)[number].state
 
     def _place(self, number: int) -> Path:
         place = self.folder / "trials" / str(number)

@@ -81,11 +81,18 @@ def test_a_sweep_that_was_killed_goes_on(launcher):
     (failed,) = [record for record in records() if record["state"] == "failed"]
     assert failed["exit_code"] == 5
     assert "became infinite or not a number" in failed["error"]
-    table = said[said.index("job  overrides") :].splitlines()
+    table = said[said.index("job  overrides") :].split("\n\n")[0].splitlines()
     assert len([line for line in table if "finished" in line]) == 5
     assert [line for line in table if "failed" in line and "optimizer.lr=1e+30" in line and failed["log"] in line]
+    board = json.loads(Path("sweep/leaderboard.json").read_text())
+    assert len(board["rows"]) == 6
+    for cell in board["cells"]:
+        if cell["state"] == "finished":
+            report = json.loads(Path(cell["run"], "report.json").read_text())
+            assert cell["figures"]["clean"] == report["clean"]["accuracy"]
+            assert report["worst_case"]["accuracy"] in cell["figures"].values()
     assert Path("sweep", failed["log"]).read_text().count("error: ")
-    assert not list(Path("sweep").rglob("lock.json")) + list(Path("sweep").rglob("*.tmp"))
+    assert not list(Path("sweep").rglob(".jhrun.lock")) + list(Path("sweep").rglob("*.tmp"))
     assert not list(Path("sweep").glob("jobs/.halt*"))
 
 
@@ -123,6 +130,35 @@ def test_a_job_that_the_system_kills_leaves_the_others_running():
     assert process.returncode == 75, said
     assert states() == ["failed", "interrupted"]
     assert "killed by SIGKILL" in said
+
+
+def test_a_preempted_job_is_requeued_by_submitit_and_goes_on(jhrun):
+    overrides = [*FAST, "seed=0", "train.epochs=150", "evaluate=false", *LAUNCHERS["submitit"]]
+    process = begin(*overrides)
+    wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
+    (first,) = Path("sweep").glob("*/status.json")
+    job = json.loads(first.read_text())["pid"]
+    # field 4 of a process's state is its parent: submitit's, whose handler requeues
+    os.kill(int(Path(f"/proc/{job}/stat").read_text().rsplit(")", 1)[1].split()[1]), signal.SIGUSR2)
+    said = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, said
+    assert states() == ["finished"]
+    log = next(Path("sweep").glob("jobs/*.log")).read_text()
+    assert "everything is saved" in log
+    assert "resuming in" in log
+    assert [log.count(f"epoch {n}/150,") for n in (1, 150)] == [1, 1]
+
+
+def test_ctrl_c_stops_attacks_too():
+    """Which are not asked at each step: the job's process is interrupted as by a terminal, under joblib too."""
+    overrides = [*FAST[:-2], "attack=pgd100", "attack.pgd100.steps=20000", "train.epochs=1", "seed=0,1"]
+    process = begin(*overrides, *LAUNCHERS["joblib"])
+    wait_until(lambda: len(list(Path("sweep").glob("*/checkpoints/last/state.json"))) == 2, process)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, said
+    assert states() == ["interrupted", "interrupted"]
 
 
 def test_two_sweeps_at_once_share_the_work():

@@ -24,9 +24,9 @@ EXPLANATION = (
     f"Published: {SOURCE}, mean ± standard deviation of three runs. Ours are of the last epoch's network; "
     "differences are in percentage points. The worst case is over the strongest attacks that each network met; "
     "the paper has none; PGD-20 alone counts its last iterate, as is published. The published way is another one: "
-    "of the last ten epochs the best clean accuracy on the test set and, separately, the best PGD-20. The two "
-    "columns that say so give ours in that way: they are selected on test data, and stand here for the comparison "
-    "alone."
+    "the best clean accuracy on the test set of all epochs and, separately, the best PGD-20 of the last ten. The "
+    "two columns that say so give ours in that way: they are selected on test data, and stand here for the "
+    "comparison alone."
 )
 
 _SHARE = Column("", "")

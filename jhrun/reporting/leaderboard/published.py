@@ -2,7 +2,7 @@
 
 ResNet-18 on CIFAR, three runs each, mean and standard deviation in percent; PGD(20) is in ℓ∞ with ε = 8/255.
 They were selected on the test set: the best PGD(20) of the last ten epochs, and separately the best clean
-accuracy.
+accuracy of all.
 """
 
 from dataclasses import dataclass
