@@ -68,7 +68,8 @@ def assert_trained_once(folder="sweep"):
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_sweep_that_was_killed_goes_on(launcher):
-    overrides = [*SIX, *LAUNCHERS[launcher]]
+    # figures are compared where jobs come one after the other; the attacks would only take time again
+    overrides = [*SIX, *LAUNCHERS[launcher], f"evaluate={'true' if launcher == 'serial' else 'false'}"]
     process = begin(*overrides)
     wait_until(lambda: "finished" in states() and "running" in states(), process)
     process.kill()
@@ -89,8 +90,11 @@ def test_a_sweep_that_was_killed_goes_on(launcher):
     for cell in board["cells"]:
         if cell["state"] == "finished":
             report = json.loads(Path(cell["run"], "report.json").read_text())
-            assert cell["figures"]["clean"] == report["clean"]["accuracy"]
-            assert report["worst_case"]["accuracy"] in cell["figures"].values()
+            seconds = [epoch["seconds"] for epoch in report["epochs"]]
+            assert cell["figures"]["seconds_per_epoch"] == sum(seconds) / len(seconds)
+            if launcher == "serial":
+                assert cell["figures"]["clean"] == report["clean"]["accuracy"]
+                assert report["worst_case"]["accuracy"] in cell["figures"].values()
     assert Path("sweep", failed["log"]).read_text().count("error: ")
     assert not list(Path("sweep").rglob(".jhrun.lock")) + list(Path("sweep").rglob("*.tmp"))
     assert not list(Path("sweep").glob("jobs/.halt*"))
@@ -162,18 +166,19 @@ def test_ctrl_c_stops_attacks_too():
 
 
 def test_two_sweeps_at_once_share_the_work():
-    overrides = [*FAST, "seed=0,1,2"]
+    overrides = [*FAST, "seed=0,1", "evaluate=false"]
     both = [begin(*overrides), begin(*overrides)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    assert states() == ["finished"] * 3
+    assert states() == ["finished"] * 2
     assert_trained_once()
 
 
 def test_what_is_finished_is_not_begun_again():
-    code, said = run(*FAST, "seed=0,1")
+    fast = [*FAST, "evaluate=false"]
+    code, said = run(*fast, "seed=0,1")
     assert code == 0, said
-    code, said = run("seed=2,0,1", *FAST)
+    code, said = run("seed=2,0,1", *fast)
     assert code == 0, said
     assert said.count(" begins: ") == 1
     assert said.startswith("sweep of 3 jobs (2 finished, 1 waiting)")
