@@ -100,9 +100,8 @@ def test_a_sweep_that_was_killed_goes_on(launcher):
     assert not list(Path("sweep").glob("jobs/.halt*"))
 
 
-@pytest.mark.parametrize("launcher", ["serial", "joblib"])
-def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(launcher, jhrun):
-    overrides = [*FAST, "train.epochs=40", "seed=0,1", "evaluate=false", *LAUNCHERS[launcher]]
+def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(jhrun):
+    overrides = [*FAST, "train.epochs=40", "seed=0,1", "evaluate=false", *LAUNCHERS["joblib"]]
     process = begin(*overrides)
     wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
     # as a terminal does: to the whole group
@@ -237,16 +236,16 @@ def test_files_of_ones_own_reach_the_jobs(jhrun):
     own = Path("my conf/optimizer")
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("_target_: jhrun.training.optimizers.Adam\nlr: 0.002\n")
-    overrides = [*FAST, "optimizer=mine", "seed=0,1", "hydra/launcher=joblib"]
+    overrides = [*FAST, "optimizer=mine", "evaluate=false"]
     code, out, err = jhrun(*command(*overrides)[3:], "--config-dir", "my conf")
     assert code == 0, out + err
-    assert [record["config"]["optimizer"]["lr"] for record in records()] == [0.002, 0.002]
+    assert [record["config"]["optimizer"]["lr"] for record in records()] == [0.002]
 
 
 def test_values_reach_the_jobs_as_they_were_typed(jhrun):
     folder = "my sweep, (½) $it's"
     schedule = "optimizer.lr={0: 0.01, 2: 0.001},{0: 0.02, 1: 0.002}"
-    code, out, err = jhrun("train", "-m", *FAST, schedule, f"hydra.sweep.dir={folder}")
+    code, out, err = jhrun("train", "-m", *FAST, "evaluate=false", schedule, f"hydra.sweep.dir={folder}")
     assert code == 0, out + err
     runs = sorted(Path(folder).glob("*/report.json"))
     found = [json.loads(run.read_text())["config"]["optimizer"]["lr"] for run in runs]
