@@ -3,23 +3,22 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.commands.search import search
 from jhrun.commands.session import warnings_said
 from jhrun.commands.signals import Preempted
 from jhrun.commands.sweep import sweep
-from jhrun.config.compose import as_typed, explain, hydra_ready, prepare, register_resolvers
+from jhrun.config.compose import as_typed, explained, hydra_ready, prepare
 from jhrun.config.groups import CONF
+from jhrun.config.resolvers import register_resolvers
 from jhrun.errors import PREEMPTED, ConfigError, JhrunError, RunError
 from jhrun.sweeps import watch_parent
 from jhrun.training import Interrupted
@@ -44,13 +43,11 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         OSError: any other one, as it was.
     """
     of_sweep, multirun = watch_parent(), "--multirun" in flags
-    if command == "train" and not {"--cfg", "-c"} & set(flags):
+    if command == "train" and not of_sweep and not {"--cfg", "-c"} & set(flags):
         searched = any(o.startswith("search=") and o != "search=null" for o in overrides)
         if multirun:
-            others = [flag for flag in flags if flag != "--multirun"]
-            with hydra_ready(*_config_dirs(others)):
-                return search(overrides, others) if searched else sweep(overrides, others)
-        if searched and not of_sweep:
+            return _many(search if searched else sweep, flags, overrides)
+        if searched:
             raise ConfigError("a search has many runs", "search", "add -m")
     work = import_module(f"jhrun.commands.{command}").run
     codes: list[int] = []
@@ -78,16 +75,23 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
     main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(job)
     with _hydra_settings(["jhrun", *flags, *prepared]):
         try:
-            main()
-        except (HydraException, OmegaConfBaseException) as error:
-            refusal = explain(command, prepared, error)
-            raise refusal from error
+            with explained(command, prepared):
+                main()
         except OSError as error:
             if begun:
                 raise
             what = f"the run's folder cannot be made ({error.strerror})"
             raise RunError(what, str(error.filename), "choose another hydra.run.dir") from error
     return next((code for code in codes if code), 0)
+
+
+def _many(
+    work: Callable[[Sequence[str], Sequence[str]], int], flags: Sequence[str], overrides: Sequence[str]
+) -> int:
+    """A sweep or a search, with the flags that its jobs are to have."""
+    others = [flag for flag in flags if flag != "--multirun"]
+    with hydra_ready(*_config_dirs(others)):
+        return work(overrides, others)
 
 
 def _config_dirs(flags: Sequence[str]) -> list[str]:

@@ -10,8 +10,8 @@ from multiprocessing import get_context
 from typing import Any
 
 from jhrun.attacks import PGD
+from jhrun.commands.prepare import prepared
 from jhrun.commands.session import tell
-from jhrun.commands.train import prepared
 from jhrun.commands.watch import STEPS, examples
 from jhrun.config import objects
 from jhrun.config.values import radius

@@ -5,13 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
 from jhrun.commands.session import tell
 from jhrun.commands.signals import stop_at_step
 from jhrun.commands.sweep import configured, say_end, show
-from jhrun.config.compose import explain
+from jhrun.config.compose import explained
 from jhrun.config.space import Space, space
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, RunError
@@ -40,11 +37,8 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
         ConfigError: the search, or every one of its trials, is not as it can be.
     """
     code = code_version()
-    try:
+    with explained("train", overrides):
         asked_for = space(overrides, code)
-    except (HydraException, OmegaConfBaseException) as error:
-        refusal = explain("train", list(overrides), error)
-        raise refusal from error
     options, folder = asked_for.settings.search, SweepFolder(asked_for.folder)
     # what is wrong with every trial is told before there is one
     for share in (0.0, 0.5):
@@ -88,11 +82,11 @@ def _job(asked_for: Space, code: str, number: int, drawn: Mapping[str, Any]) -> 
     )
     overrides = asked_for.overrides(drawn)
     try:
-        return configured(overrides, code, number, label)
-    except (HydraException, OmegaConfBaseException) as error:
+        with explained("train", overrides):
+            return configured(overrides, code, number, label)
+    except ConfigError as refusal:
         # what is drawn may not go together
-        refusal = str(explain("train", list(overrides), error))
-        return Job(f"refused-{number}", number, overrides, label, None, refusal)
+        return Job(f"refused-{number}", number, overrides, label, None, str(refusal))
 
 
 def _work(

@@ -13,22 +13,20 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.commands.plan import say_estimate
 from jhrun.commands.session import tell
 from jhrun.commands.signals import stop_at_step
 from jhrun.config import grid, stored
-from jhrun.config.compose import composed, explain, hydra_ready, prepare
+from jhrun.config.compose import composed, explained, hydra_ready, prepare
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, JhrunError
 from jhrun.reporting import cells_in, tables, write_leaderboard
 from jhrun.reporting.words import counted, duration
 from jhrun.sweeps import Job, SweepFolder, code_version, identity, run_job
-from jhrun.sweeps.halt import Halt, working
+from jhrun.sweeps.halt import WORKING, Halt
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING
 
 _WAIT = 1.0
@@ -48,14 +46,11 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
     Raises:
         ConfigError: the sweep, or every one of its jobs, is not as it can be.
     """
-    try:
+    with explained("train", overrides):
         code = code_version()
         asked_for = grid.expand(overrides, code)
         folder = SweepFolder(asked_for.folder)
         jobs = _jobs(asked_for, code)
-    except (HydraException, OmegaConfBaseException) as error:
-        refusal = explain("train", list(overrides), error)
-        raise refusal from error
     if all(job.config is None for job in jobs):
         raise ConfigError(str(jobs[0].error), "in every job" if len(jobs) > 1 else "", "")
     for job in jobs:
@@ -187,7 +182,7 @@ def _job(
         # the sweep's own process hears Ctrl-C, and tells
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         halt.end_with_parent()
-    with working():
+    with WORKING:
         _attempt(jobs[HydraConfig.get().job.num], sweep, halt, flags, stop_on_fail=stop_on_fail)
 
 

@@ -4,29 +4,25 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.commands.eval import applicable
 from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
+from jhrun.commands.prepare import prepared
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
 from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
-from jhrun.config import network, objects, stored
+from jhrun.config import objects, stored
 from jhrun.config.compose import flatten
 from jhrun.config.values import radius
-from jhrun.data import Dataset
 from jhrun.errors import ConfigError
-from jhrun.evaluation import measure
 from jhrun.folder import RunFolder, append_line, write_json
 from jhrun.loggers import Logger
 from jhrun.penalties import preflight
@@ -34,10 +30,7 @@ from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
 from jhrun.reporting.summary import read_lines
 from jhrun.sweeps import Lock
-from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions, schedule
-
-CURVE_POINTS = 4
-"""Validation points whose matrices are formed after each epoch of a regression task, for its curve."""
+from jhrun.training import Checkpoint, Interrupted, Trainer
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
@@ -123,61 +116,6 @@ def _work(
             probes=False,
         )
         run_evaluation(named(request, "+".join(attacks) or "test"))
-
-
-def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:
-    """Everything that a run trains with, on its device, at the beginning of the first epoch.
-
-    Args:
-        values: its configuration.
-        device: where it is to be.
-        plugins: packages that the user trusts in this call.
-
-    Returns:
-        The trainer.
-
-    Raises:
-        ConfigError: the parts do not fit.
-    """
-    objects.apply_options(values)
-    data = _fewer(objects.dataset(values, plugins), values["train"].get("examples")).to(device)
-    model = network.model(values, data, plugins).to(device)
-    if values["channels_last"]:
-        model = model.to(memory_format=torch.channels_last)
-    objective = objects.objective(values, plugins)
-    try:
-        # an objective says here, before anything is trained, that it is not for such targets
-        objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
-        return Trainer(
-            model,
-            data,
-            objective,
-            objects.regularizer(values, data, plugins),
-            objects.optimizer(values, model.parameters(), plugins),
-            schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
-            TrainOptions(
-                **{key: value for key, value in values["train"].items() if key != "examples"},
-                checkpoint_steps=values["checkpoint"]["steps"],
-                log_steps=values.get("log", {}).get("steps", TrainOptions.log_steps),
-                bf16=values.get("bf16", TrainOptions.bf16),
-                compile=values.get("compile", TrainOptions.compile),
-            ),
-            values["seed"],
-            measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(str(error), "train", "change it on the command line") from error
-
-
-def _fewer(data: Dataset, n: int | None) -> Dataset:
-    """A data set with so many training examples, drawn at random: the same ones for every seed."""
-    if n is None:
-        return data
-    if n > len(data.train):
-        what = f"there are {len(data.train)} training examples"
-        raise ConfigError(what, f"train.examples={n}", "give fewer, or leave it out")
-    chosen = torch.randperm(len(data.train), generator=seeds.generator("cpu", 0, "examples"))[:n].sort().values
-    return replace(data, train=data.train[chosen])
 
 
 def _preflight(folder: RunFolder, trainer: Trainer) -> None:

@@ -1,10 +1,7 @@
 """From what was typed to a composed configuration, with errors that name the nearest right word."""
 
-import os
 import re
-import secrets
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -21,17 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from jhrun.config.groups import CONF, choices, groups, having, nearest
+from jhrun.config.resolvers import register_resolvers
 from jhrun.errors import ConfigError
-from jhrun.sweeps.devices import gpus
 
 PATHS = (
     *("run", "resume", "name", "dataset.root", "dataset.cache", "regularizer.target", "solver.costs"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 """Keys whose values are paths or names, which may hold any letter."""
-
-STAGES = (0, 0.5, 0.7, 0.9)
-"""Where the stages of arXiv 2212.00311 begin, as shares of a run."""
 
 _WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
 
@@ -125,6 +119,27 @@ def explain(command: str, overrides: list[str], error: Exception) -> ConfigError
     return ConfigError(_first_line(error), f"jhrun {command}", remedy)
 
 
+@contextmanager
+def explained(command: str, overrides: Sequence[str]) -> Iterator[None]:
+    """What Hydra or OmegaConf refuses within is told in one line.
+
+    Args:
+        command: whose configuration is composed.
+        overrides: as given to Hydra.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ConfigError: something was refused.
+    """
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        refusal = explain(command, list(overrides), error)
+        raise refusal from error
+
+
 def keys(command: str, overrides: list[str], without: str = "") -> list[str]:
     """Every key that can be set, with the groups.
 
@@ -201,32 +216,6 @@ def typed_keys(overrides: list[str]) -> list[str]:
     """The keys and groups that overrides name."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return [override.key_or_group.replace("/", ".") for override in parsed]
-
-
-def register_resolvers() -> None:
-    """What our YAML refers to.
-
-    ``${run_folder:…}``: where a training run goes; a resumed one stays where it is. ``${jobs_at_once:}``: how many
-    jobs this machine can work on, one for each GPU, or for each core. ``${paper_stages:EPOCHS,[…]}``: a schedule
-    with the paper's four stages.
-    """
-
-    def run_folder(resume: Any, experiment: Any, dataset: Any, regularizer: Any) -> str:
-        if resume is not None:
-            return "."
-        name = experiment if experiment is not None else f"{dataset}_{regularizer}"
-        return f"outputs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
-
-    def paper_stages(epochs: int, values: list[float]) -> DictConfig:
-        stages = {round(share * epochs): value for share, value in zip(STAGES, values, strict=True)}
-        return OmegaConf.create({first: value for first, value in stages.items() if first < epochs})
-
-    OmegaConf.register_new_resolver("gpus", lambda: len(gpus()), replace=True)
-    OmegaConf.register_new_resolver("paper_stages", paper_stages, replace=True)
-    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
-    OmegaConf.register_new_resolver(
-        "jobs_at_once", lambda: len(gpus()) or len(os.sched_getaffinity(0)), replace=True
-    )
 
 
 def _quoted(value: str) -> bool:

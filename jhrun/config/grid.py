@@ -145,12 +145,9 @@ def _values(override: Override) -> list[str]:
     if not override.is_sweep_override():
         return [f"{key}={override.get_value_element_as_str()}" if "~" not in key else str(override.input_line)]
     if not override.is_discrete_sweep():
-        raise ConfigError(
-            f"{key} is given an interval",
-            f"'{override.input_line}'",
-            "give a list, key=1,2,3, or add search=optuna",
-        )
+        remedy = f"give a list, {key}=…,…, or add search=optuna"
+        raise ConfigError(f"{key} is given an interval", f"'{override.input_line}'", remedy)
     values = [f"{key}={value}" for value in override.sweep_string_iterator()]
     if not values:
-        raise ConfigError(f"{key} is given no value", f"'{override.input_line}'", "give a list: key=1,2,3")
+        raise ConfigError(f"{key} is given no value", f"'{override.input_line}'", f"give a list, {key}=…,…")
     return list(dict.fromkeys(values))

@@ -13,13 +13,8 @@ _POLL = 0.5
 
 _WATCH = "sweep"
 
-_busy = threading.Lock()
+WORKING = threading.Lock()
 """Held in a process while it works on a job."""
-
-
-def working() -> threading.Lock:
-    """To be held while a job is worked on."""
-    return _busy
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class Halt:
             return
 
         def wait() -> None:
-            while not self._orphaned() or _busy.locked():
+            while not self._orphaned() or WORKING.locked():
                 time.sleep(_POLL)
             os._exit(1)
 

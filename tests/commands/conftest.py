@@ -1,5 +1,8 @@
 """Runs of the real command line, on real digits, with networks that train in a second."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,23 @@ def jhrun(capsys):
         return code, said.out, said.err
 
     return call
+
+
+@pytest.fixture
+def begin():
+    """Start ``jhrun train`` in a process group of its own, as a shell does; gives the process."""
+
+    def start(*argv) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jhrun", "train", *argv],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+
+    return start
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """Searches of real trainings, one of which is killed."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,21 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 FAST = ["model=mlp", "model.widths=[8]", "solver=tracked", "attack=fgsm", "train.epochs=1", "evaluate=false"]
-SEARCH = [*FAST, "search=optuna", "search.startup=3", "hydra.sweep.dir=sweep"]
-
-
-def command(*overrides):
-    return [sys.executable, "-m", "jhrun", "train", "-m", *SEARCH, *overrides]
-
-
-def begin(*overrides) -> subprocess.Popen:
-    return subprocess.Popen(
-        command(*overrides),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+SEARCH = ["-m", *FAST, "search=optuna", "search.startup=3", "hydra.sweep.dir=sweep"]
 
 
 def study():
@@ -40,8 +23,8 @@ def finished():
     return [p for p in Path("sweep").glob("*/status.json") if json.loads(p.read_text())["state"] == "finished"]
 
 
-def test_a_study_of_ten_trials_that_was_killed_after_four_has_ten():
-    process = begin("search.trials=10")
+def test_a_study_of_ten_trials_that_was_killed_after_four_has_ten(begin):
+    process = begin(*SEARCH, "search.trials=10")
     deadline = time.monotonic() + 200
     while len(finished()) < 4:
         assert process.poll() is None, process.communicate()[0]
@@ -49,7 +32,7 @@ def test_a_study_of_ten_trials_that_was_killed_after_four_has_ten():
         time.sleep(0.05)
     process.kill()
     process.communicate()
-    again = begin("search.trials=10")
+    again = begin(*SEARCH, "search.trials=10")
     said = again.communicate(timeout=400)[0]
     assert again.returncode == 0, said
     found = study().get_trials()
@@ -70,7 +53,7 @@ def test_a_study_of_ten_trials_that_was_killed_after_four_has_ten():
 
 
 def test_a_trial_is_watched_on_validation_data_alone(jhrun):
-    code, out, err = jhrun(*command("search.trials=1", "train.epochs=2", "model.widths=choice([8],[12])")[3:])
+    code, out, err = jhrun("train", *SEARCH, "search.trials=1", "train.epochs=2", "model.widths=choice([8],[12])")
     assert code == 0, err
     (lines,) = Path("sweep").glob("*/validation.jsonl")
     records = [json.loads(line) for line in lines.read_text().splitlines()]
@@ -84,7 +67,7 @@ def test_a_trial_is_watched_on_validation_data_alone(jhrun):
 
 
 def test_a_failed_trial_is_told_of(jhrun):
-    code, out, _ = jhrun(*command("search.trials=1", "optimizer.lr=interval(1e30,1e31)", "optimizer=sgd")[3:])
+    code, out, _ = jhrun("train", *SEARCH, "search.trials=1", "optimizer.lr=interval(1e30,1e31)", "optimizer=sgd")
     assert code == 9
     assert [trial.state.name for trial in study().get_trials()] == ["FAIL"]
     assert "became infinite or not a number" in out
@@ -101,14 +84,14 @@ def test_a_failed_trial_is_told_of(jhrun):
     ],
 )
 def test_what_is_typed_wrong_begins_no_trial(override, told, jhrun):
-    code, _, err = jhrun(*command("search.trials=1", override)[3:])
+    code, _, err = jhrun("train", *SEARCH, "search.trials=1", override)
     assert (code, err.count("\n")) == (2, 1)
     assert told in err
     assert not list(Path().rglob("*.journal"))
 
 
 def test_a_search_without_m_is_refused(jhrun):
-    code, _, err = jhrun("train", *SEARCH)
+    code, _, err = jhrun("train", *SEARCH[1:])
     assert (code, err) == (2, "error: a search has many runs, search, add -m\n")
 
 
@@ -129,3 +112,20 @@ def test_a_run_can_be_watched_on_the_test_set_and_resumed(tiny, jhrun):
     again = [json.loads(line) for line in (part / "selected.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in again] == [1, 2, 3]
     assert again[1:] == lines[1:]
+
+
+def test_a_hopeless_trial_is_given_up_and_stays_so(begin, jhrun):
+    """Three that learn, then one that hardly moves: it is stopped before its last epoch."""
+    long = ["train.epochs=60", "regularizer.weight=0.1"]
+    process = begin(*SEARCH, *long, "search.trials=3", "optimizer.lr=interval(0.01,0.02)")
+    said = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, said
+    code, out, err = jhrun("train", *SEARCH, *long, "search.trials=4", "optimizer.lr=interval(1e-9,2e-9)")
+    assert code == 0, out + err
+    assert [trial.state.name for trial in study().get_trials()] == ["COMPLETE"] * 3 + ["PRUNED"]
+    (record,) = [json.loads(p.read_text()) for p in Path("sweep").glob("jobs/*.json") if "pruned" in p.read_text()]
+    assert (record["state"], record["number"]) == ("pruned", 3)
+    assert len((Path("sweep") / record["id"] / "metrics.jsonl").read_text().splitlines()) < 60
+    code, again, err = jhrun("train", *SEARCH, *long, "search.trials=4", "optimizer.lr=interval(1e-9,2e-9)")
+    assert code == 0, again + err
+    assert "trial 3:" not in again

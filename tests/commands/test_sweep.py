@@ -21,25 +21,19 @@ LAUNCHERS = {
 }
 
 
-def command(*overrides):
-    return [sys.executable, "-m", "jhrun", "train", "-m", "hydra.sweep.dir=sweep", *overrides]
+SWEEP = ["-m", "hydra.sweep.dir=sweep"]
 
 
-def begin(*overrides) -> subprocess.Popen:
-    return subprocess.Popen(
-        command(*overrides),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+@pytest.fixture
+def run(begin):
+    """A whole sweep in a process of its own; gives exit code and output."""
 
+    def call(*overrides):
+        process = begin(*SWEEP, *overrides)
+        said = process.communicate(timeout=400)[0]
+        return process.returncode, said
 
-def run(*overrides):
-    done = begin(*overrides)
-    said = done.communicate(timeout=400)[0]
-    return done.returncode, said
+    return call
 
 
 def records(folder="sweep"):
@@ -67,10 +61,10 @@ def assert_trained_once(folder="sweep"):
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_a_sweep_that_was_killed_goes_on(launcher):
+def test_a_sweep_that_was_killed_goes_on(launcher, begin, run):
     # figures are compared where jobs come one after the other; the attacks would only take time again
     overrides = [*SIX, *LAUNCHERS[launcher], f"evaluate={'true' if launcher == 'serial' else 'false'}"]
-    process = begin(*overrides)
+    process = begin(*SWEEP, *overrides)
     wait_until(lambda: "finished" in states() and "running" in states(), process)
     process.kill()
     process.communicate()
@@ -100,9 +94,9 @@ def test_a_sweep_that_was_killed_goes_on(launcher):
     assert not list(Path("sweep").glob("jobs/.halt*"))
 
 
-def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(jhrun):
+def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(begin, run, jhrun):
     overrides = [*FAST, "train.epochs=40", "seed=0,1", "evaluate=false", *LAUNCHERS["joblib"]]
-    process = begin(*overrides)
+    process = begin(*SWEEP, *overrides)
     wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
     # as a terminal does: to the whole group
     os.killpg(process.pid, signal.SIGINT)
@@ -122,8 +116,8 @@ def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(jhrun):
     assert Path("sweep", job, weights).read_bytes() == Path("whole", weights).read_bytes()
 
 
-def test_a_job_that_the_system_kills_leaves_the_others_running():
-    process = begin(*FAST, "seed=0,1", "train.epochs=200", "evaluate=false", "checkpoint.steps=10")
+def test_a_job_that_the_system_kills_leaves_the_others_running(begin):
+    process = begin(*SWEEP, *FAST, "seed=0,1", "train.epochs=200", "evaluate=false", "checkpoint.steps=10")
     wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
     (first,) = Path("sweep").glob("*/metrics.jsonl")
     os.kill(json.loads((first.parent / "status.json").read_text())["pid"], signal.SIGKILL)
@@ -135,9 +129,9 @@ def test_a_job_that_the_system_kills_leaves_the_others_running():
     assert "killed by SIGKILL" in said
 
 
-def test_a_preempted_job_is_requeued_by_submitit_and_goes_on(jhrun):
+def test_a_preempted_job_is_requeued_by_submitit_and_goes_on(begin):
     overrides = [*FAST, "seed=0", "train.epochs=150", "evaluate=false", *LAUNCHERS["submitit"]]
-    process = begin(*overrides)
+    process = begin(*SWEEP, *overrides)
     wait_until(lambda: list(Path("sweep").glob("*/metrics.jsonl")), process)
     (first,) = Path("sweep").glob("*/status.json")
     job = json.loads(first.read_text())["pid"]
@@ -152,10 +146,10 @@ def test_a_preempted_job_is_requeued_by_submitit_and_goes_on(jhrun):
     assert [log.count(f"epoch {n}/150,") for n in (1, 150)] == [1, 1]
 
 
-def test_ctrl_c_stops_attacks_too():
+def test_ctrl_c_stops_attacks_too(begin):
     """Which are not asked at each step: the job's process is interrupted as by a terminal, under joblib too."""
     overrides = [*FAST[:-2], "attack=pgd100", "attack.pgd100.steps=20000", "train.epochs=1", "seed=0,1"]
-    process = begin(*overrides, *LAUNCHERS["joblib"])
+    process = begin(*SWEEP, *overrides, *LAUNCHERS["joblib"])
     wait_until(lambda: len(list(Path("sweep").glob("*/checkpoints/last/state.json"))) == 2, process)
     time.sleep(2)
     os.killpg(process.pid, signal.SIGINT)
@@ -164,16 +158,16 @@ def test_ctrl_c_stops_attacks_too():
     assert states() == ["interrupted", "interrupted"]
 
 
-def test_two_sweeps_at_once_share_the_work():
+def test_two_sweeps_at_once_share_the_work(begin):
     overrides = [*FAST, "seed=0,1", "evaluate=false"]
-    both = [begin(*overrides), begin(*overrides)]
+    both = [begin(*SWEEP, *overrides), begin(*SWEEP, *overrides)]
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert states() == ["finished"] * 2
     assert_trained_once()
 
 
-def test_what_is_finished_is_not_begun_again():
+def test_what_is_finished_is_not_begun_again(run):
     fast = [*FAST, "evaluate=false"]
     code, said = run(*fast, "seed=0,1")
     assert code == 0, said
@@ -183,18 +177,18 @@ def test_what_is_finished_is_not_begun_again():
     assert said.startswith("sweep of 3 jobs (2 finished, 1 waiting)")
 
 
-def test_a_sweep_can_stop_at_the_first_failure():
+def test_a_sweep_can_stop_at_the_first_failure(run):
     code, said = run(*FAST, "optimizer.lr=1e30,0.01", "sweep.on_fail=stop")
     assert code == 9, said
     assert states() == ["failed", "waiting"]
 
 
 def test_a_refused_configuration_is_a_failed_job(jhrun):
-    code, _, _ = jhrun(*command(*FAST, "optimizer.lr=-1,0.01")[3:])
+    code, _, _ = jhrun("train", *SWEEP, *FAST, "optimizer.lr=-1,0.01")
     assert code == 9
     assert states() == ["failed", "finished"]
     assert "optimizer.lr" in next(r["error"] for r in records() if r["state"] == "failed")
-    code, _, err = jhrun(*command(*FAST, "optimizer.lr=-1,-2", "hydra.sweep.dir=other")[3:])
+    code, _, err = jhrun("train", *SWEEP, *FAST, "optimizer.lr=-1,-2", "hydra.sweep.dir=other")
     assert (code, err.count("\n")) == (2, 1)
     assert not Path("other").exists()
 
@@ -211,7 +205,7 @@ def test_a_refused_configuration_is_a_failed_job(jhrun):
     ],
 )
 def test_what_is_typed_wrong_begins_nothing(override, told, jhrun):
-    code, out, err = jhrun(*command(*FAST, override)[3:])
+    code, out, err = jhrun("train", *SWEEP, *FAST, override)
     assert (code, err.count("\n"), out) == (2, 1, "")
     assert told in err
     assert not list(Path().rglob("*.json"))
@@ -237,7 +231,7 @@ def test_files_of_ones_own_reach_the_jobs(jhrun):
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("_target_: jhrun.training.optimizers.Adam\nlr: 0.002\n")
     overrides = [*FAST, "optimizer=mine", "evaluate=false"]
-    code, out, err = jhrun(*command(*overrides)[3:], "--config-dir", "my conf")
+    code, out, err = jhrun("train", *SWEEP, *overrides, "--config-dir", "my conf")
     assert code == 0, out + err
     assert [record["config"]["optimizer"]["lr"] for record in records()] == [0.002]
 

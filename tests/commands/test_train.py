@@ -264,17 +264,6 @@ def test_cuda_asked_for_and_absent_is_never_a_silent_cpu(jhrun):
     assert not Path("outputs").exists()
 
 
-def test_a_sweeps_failing_job_leaves_the_others_alone(jhrun):
-    code, out, err = jhrun(
-        "train", "-m", *TINY, "evaluate=false", "optimizer=sgd", "optimizer.lr=1e30,0.01", "hydra.sweep.dir=sweep"
-    )
-    assert code == 5
-    assert err.count("error:") == 1
-    states = [read(path)["state"] for path in sorted(Path("sweep").glob("*/status.json"))]
-    assert states == ["failed", "finished"]
-    assert out.splitlines()[-1] == str(Path("sweep/1").absolute())
-
-
 def test_a_package_of_ones_own_needs_to_be_named_in_the_call(tmp_path, monkeypatch, jhrun):
     (tmp_path / "mynets.py").write_text(
         "from pathlib import Path\nfrom jhrun.models import MLP\nPath('executed').touch()\n"

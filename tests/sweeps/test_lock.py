@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -56,5 +57,15 @@ def test_a_requeued_slurm_job_takes_its_own_lock_over(tmp_path, monkeypatch):
 
 def test_a_torn_lock_file_is_nobodys(tmp_path):
     (tmp_path / NAME).write_text('{"host": "else')
+    assert Lock.holder(tmp_path) is None
     with Lock(tmp_path):
-        pass
+        assert Lock.holder(tmp_path)["pid"] == os.getpid()
+
+
+def test_a_holder_on_another_host_that_gives_no_sign_of_life_is_dead(tmp_path):
+    (tmp_path / NAME).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": None}))
+    assert Lock.holder(tmp_path)
+    os.utime(tmp_path / NAME, (0, time.time() - 601))
+    assert Lock.holder(tmp_path) is None
+    with Lock(tmp_path):
+        assert time.time() - (tmp_path / NAME).stat().st_mtime < 60

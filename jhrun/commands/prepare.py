@@ -1,0 +1,73 @@
+"""Everything that a run trains with, from its configuration."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from jhrun import seeds
+from jhrun.config import network, objects
+from jhrun.data import Dataset
+from jhrun.errors import ConfigError
+from jhrun.evaluation import measure
+from jhrun.training import Trainer, TrainOptions, schedule
+
+CURVE_POINTS = 4
+"""Validation points whose matrices are formed after each epoch of a regression task, for its curve."""
+
+
+def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str]) -> Trainer:
+    """Everything that a run trains with, on its device, at the beginning of the first epoch.
+
+    Args:
+        values: its configuration.
+        device: where it is to be.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        The trainer.
+
+    Raises:
+        ConfigError: the parts do not fit.
+    """
+    objects.apply_options(values)
+    data = _fewer(objects.dataset(values, plugins), values["train"].get("examples")).to(device)
+    model = network.model(values, data, plugins).to(device)
+    if values["channels_last"]:
+        model = model.to(memory_format=torch.channels_last)
+    objective = objects.objective(values, plugins)
+    try:
+        # an objective says here, before anything is trained, that it is not for such targets
+        objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
+        return Trainer(
+            model,
+            data,
+            objective,
+            objects.regularizer(values, data, plugins),
+            objects.optimizer(values, model.parameters(), plugins),
+            schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
+            TrainOptions(
+                **{key: value for key, value in values["train"].items() if key != "examples"},
+                checkpoint_steps=values["checkpoint"]["steps"],
+                log_steps=values.get("log", {}).get("steps", TrainOptions.log_steps),
+                bf16=values.get("bf16", TrainOptions.bf16),
+                compile=values.get("compile", TrainOptions.compile),
+            ),
+            values["seed"],
+            measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(str(error), "train", "change it on the command line") from error
+
+
+def _fewer(data: Dataset, n: int | None) -> Dataset:
+    """A data set with so many training examples, drawn at random: the same ones for every seed."""
+    if n is None:
+        return data
+    if n > len(data.train):
+        what = f"there are {len(data.train)} training examples"
+        raise ConfigError(what, f"train.examples={n}", "give fewer, or leave it out")
+    chosen = torch.randperm(len(data.train), generator=seeds.generator("cpu", 0, "examples"))[:n].sort().values
+    return replace(data, train=data.train[chosen])
