@@ -1,13 +1,24 @@
-"""One thread: the networks of the tests are tiny, and on busy cores a second thread costs ten times the work."""
+"""Tiny data, and runs of the real command line with networks that train in a second.
 
+One thread: the networks of the tests are tiny, and on busy cores a second thread costs ten times the work.
+"""
+
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from jhrun.cli import main
+
 torch.set_num_threads(1)
+
+TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 
 
 @pytest.fixture
@@ -38,3 +49,44 @@ def tiny_image_folder(tmp_path, monkeypatch):
                 pixels = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
     return root
+
+
+@pytest.fixture
+def jhrun(capsys):
+    """Call the command line; gives (exit code, standard output, standard error)."""
+
+    def call(*argv):
+        code = main(list(argv))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def begin():
+    """Start ``jhrun train`` in a process group of its own, as a shell does; gives the process."""
+
+    def start(*argv) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jhrun", "train", *argv],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def tiny(jhrun):
+    """Train a tiny network; gives the run's folder."""
+
+    def train(*overrides, folder="run"):
+        code, out, err = jhrun("train", *TINY, f"hydra.run.dir={folder}", *overrides)
+        assert code == 0, err
+        return Path(out.splitlines()[-1])
+
+    return train
