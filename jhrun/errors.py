@@ -35,9 +35,9 @@ class JhrunError(Exception):
     exit_code = BUG
 
     def __init__(self, what: str, where: str, remedy: str) -> None:
-        """Keep the three parts, with line breaks folded into spaces."""
+        """Keep the three parts, with line breaks folded into spaces and what a terminal would obey left out."""
         self.parts = (what, where, remedy)
-        parts = (" ".join(str(part).split()) for part in self.parts)
+        parts = ("".join(c for c in " ".join(str(part).split()) if c.isprintable()) for part in self.parts)
         super().__init__(", ".join(part for part in parts if part))
 
     def __reduce__(self) -> tuple[type["JhrunError"], tuple[str, str, str]]:

@@ -1,16 +1,12 @@
-"""A run's folder: where its files lie, and how they are written so that a crash leaves the old or the new one."""
+"""A run's folder: where its files lie, and what may not lie in it."""
 
-import hashlib
-import json
 import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from zipfile import BadZipFile, ZipFile
 
-from jhrun.errors import RunError
+from jhrun.errors import RunError, UnsafeError
+from jhrun.files import read_json
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,11 @@ class RunFolder:
         """Everything that was said, with tracebacks."""
         return self.path / "run.log"
 
+    @property
+    def canary(self) -> Path:
+        """What the network of each checkpoint says to a few made-up inputs."""
+        return self.path / "canary.json"
+
     def checkpoint(self, name: str) -> Path:
         """The folder of checkpoint ``last`` or ``best``."""
         return self.path / "checkpoints" / name
@@ -97,8 +98,10 @@ class RunFolder:
 
         Raises:
             RunError: there is no run.
+            UnsafeError: something in it leaves it, or could execute code.
         """
         folder = cls(Path(path).expanduser().absolute())
+        refuse_unsafe(folder.path)
         if not folder.config.is_file():
             what = (
                 "is not the folder of a run (it has no config.yaml)" if folder.path.is_dir() else "does not exist"
@@ -107,79 +110,42 @@ class RunFolder:
         return folder
 
 
-def write_aside(path: Path, content: str | bytes) -> None:
-    """Write a file so that a crash leaves the old or the new one, whole."""
-    with aside(path) as new:
-        new.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-@contextmanager
-def aside(path: Path) -> Iterator[Path]:
-    """A file beside another one, which takes its place, synced, when the block ends without an exception.
+def refuse_unsafe(path: Path) -> None:
+    """Look at everything in a folder, without reading more than the first bytes of a file.
 
     Args:
-        path: of the file that is to be replaced, or made.
-
-    Yields:
-        Where to write the new one; no other process is given the same name, also not in another container.
-    """
-    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        yield new
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Bring a folder's own entries to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Add a record as a line of JSON, on disk when this returns; not-a-number is refused."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, allow_nan=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as indented JSON, in one go; not-a-number is refused."""
-    write_aside(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a record.
-
-    Args:
-        path: of a JSON file that holds an object.
-
-    Returns:
-        The object.
+        path: of the folder, which may itself be reached through a symbolic link; nothing where it does not exist.
 
     Raises:
-        RunError: the file is missing or is not one.
+        UnsafeError: a symbolic link leaves the folder, or something is a pickle, or neither file nor folder.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"cannot be read as JSON ({error})", str(path), "the run is damaged or not finished"
-        ) from error
-    if not isinstance(record, dict):
-        raise RunError("holds no JSON object", str(path), "the run is damaged")
-    return record
+    root = path.resolve()
+    for place, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            entry = Path(place, name)
+            if entry.is_symlink():
+                if not entry.resolve().is_relative_to(root):
+                    raise UnsafeError("a symbolic link leaves the folder", str(entry), "remove it")
+            elif not (entry.is_file() or entry.is_dir()):
+                raise UnsafeError("is neither a file nor a folder", str(entry), "remove it")
+            elif entry.is_file() and _pickled(entry):
+                raise UnsafeError(
+                    "is a pickle, which could execute code", str(entry), "remove it: jhrun writes none"
+                )
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+def _pickled(path: Path) -> bool:
+    """Whether a file begins as pickles of protocol 2 and newer do, or is an archive with one, as PyTorch's."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        head = file.read(2)
+        if head[:1] == b"\x80" and head[1:] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
+            return True
+        if head != b"PK":
+            return False
+        file.seek(0)
+        try:
+            with ZipFile(file) as archive:
+                return any(name.endswith(".pkl") for name in archive.namelist())
+        except (BadZipFile, ValueError, OSError, NotImplementedError):
+            # whoever reads it will say so
+            return False

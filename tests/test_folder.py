@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from jhrun.errors import RunError
-from jhrun.folder import RunFolder, aside, read_json, sha256, sync_folder, write_aside, write_json
+from jhrun.files import aside, read_json, sha256, sync_folder, write_aside, write_json
+from jhrun.folder import RunFolder
 
 
 @contextmanager

@@ -15,13 +15,15 @@ from tqdm import tqdm
 
 from jhrun import seeds
 from jhrun.benchmark import Contender, contest, operator, paper, pass_costs
-from jhrun.commands.session import device_text, environment, now, tell
+from jhrun.commands.environment import device_text, environment, now
+from jhrun.commands.session import tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError, RunError
-from jhrun.folder import RunFolder, write_json
+from jhrun.files import write_json
+from jhrun.folder import RunFolder
 from jhrun.linalg import Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.penalties import Hessian, Jacobian, Penalty
@@ -109,7 +111,7 @@ def _subject(call: Mapping[str, Any], overrides: Sequence[str]) -> tuple[nn.Modu
         model = network.model(values, data, plugins)
     else:
         folder = RunFolder.existing(str(call["run"]))
-        values = stored.read(folder.config)
+        values = stored.read(folder.config, plugins)
         data = objects.dataset(values, plugins)
         model = network.of_run(str(call["run"]), data, plugins)
         objective = objects.objective(values, plugins)

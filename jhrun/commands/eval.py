@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from jhrun.attacks import Attack
 from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
-from jhrun.commands.session import logged, resources_named, tell
+from jhrun.commands.session import logged, records_read, resources_named, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
@@ -20,6 +20,7 @@ from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
 from jhrun.records import FAIL
 from jhrun.reporting import write_report
+from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint
 
 FOR_CLASSES = {"attack", "epsilon", "epsilon_l2", "cascade", "analysis", "twin", "strict"}
@@ -43,19 +44,37 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     """
     call = stored.plain(config)
     folder = RunFolder.existing(str(call["run"]))
-    values = stored.read(folder.config)
-    if call["dataset"]["root"] is not None:
-        values["dataset"]["root"] = call["dataset"]["root"]
-    with logged(folder), resources_named(folder):
+    values = stored.read(folder.config, call["plugins"])
+    _place_data(values["dataset"], **call["dataset"])
+    with resources_named(folder), logged(folder), Lock(folder.path):
         objects.apply_options(values)
-        run_evaluation(_request(folder, values, call, overrides))
-        report = write_report(folder, values)
+        with records_read(folder):
+            request = _request(folder, values, call, overrides)
+        run_evaluation(request)
+        with records_read(folder):
+            report = write_report(folder, values)
         say_result(folder, report)
     tell(str(folder.path))
     if call["strict"] and report["verdict"] and report["verdict"]["verdict"] == FAIL:
         failed = [check["name"] for check in report["verdict"]["checks"] if check["outcome"] == FAIL]
         raise VerdictError(f"the verdict is fail: {', '.join(failed)}", str(folder.path), "see its report.html")
     return folder.path
+
+
+def _place_data(node: dict[str, Any], root: str | None, cache: str | None) -> None:
+    """Say where the data set lies; a stranger's run fetches nothing, and keeps nothing in folders of its choice.
+
+    Args:
+        node: the run's ``dataset``.
+        root: where it lies now, as typed; None for where the run had it.
+        cache: where what is decoded is kept, as typed; None for nowhere.
+    """
+    if root is not None:
+        node["root"] = root
+    elif "download" in node:
+        node["download"] = False
+    if "cache" in node:
+        node["cache"] = cache
 
 
 def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], overrides: Sequence[str]) -> Request:
@@ -71,13 +90,11 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     if call["name"] is not None:
         _check_name(folder, str(call["name"]))
     checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
-    if not isinstance(checkpoint.info.get("epoch"), int):
-        raise RunError("the checkpoint's state.json has no epoch", str(folder.path), "use another checkpoint")
     device = objects.device(call["device"])
     data = objects.dataset(values, plugins).to(device)
     attacks = applicable(attacks, data, overrides)
     model = network.model(values, data, plugins)
-    network.load_weights(model, checkpoint, folder)
+    network.load_weights(model, checkpoint, folder, call["checkpoint"], data)
     request = Request(
         folder,
         values,

@@ -13,17 +13,18 @@ from tqdm import tqdm
 from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.commands.analysis import run_curvature
-from jhrun.commands.session import device_text, now, say
+from jhrun.commands.environment import device_text, now
+from jhrun.commands.session import say
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError
 from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
 from jhrun.evaluation.curve import EPSILONS, robust_curve
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.evaluation.verdict import Subject, judge
-from jhrun.folder import RunFolder, read_json, write_json
+from jhrun.files import read_json, read_lines, write_json
+from jhrun.folder import RunFolder
 from jhrun.records import CurveRecord, Decision, EvaluationRecord, TaskRecord, Verdict
 from jhrun.reporting import headline, verdict_line
-from jhrun.reporting.summary import read_lines
 from jhrun.reporting.words import duration
 
 LONG = 20.0

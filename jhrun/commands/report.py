@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jhrun.commands.session import logged, records_read, resources_named
 from jhrun.config import stored
 from jhrun.folder import RunFolder
 from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
@@ -23,7 +24,8 @@ def run(paths: Sequence[str], *, paper: bool = False) -> None:
     folders = [Path(path).expanduser().absolute() for path in paths]
     if len(folders) == 1 and not paper and not is_sweep(folders[0]):
         folder = RunFolder.existing(paths[0])
-        report = write_report(folder, stored.read(folder.config))
+        with resources_named(folder), logged(folder), records_read(folder):
+            report = write_report(folder, stored.read(folder.config))
         print(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return
     cells = [cell for path in folders for cell in cells_in(path, stored.read)]

@@ -1,17 +1,17 @@
 """Going on with a run: its own configuration, its last checkpoint, its records up to there."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from jhrun.commands.environment import changes, environment, resumed
 from jhrun.commands.session import say
 from jhrun.config import stored
 from jhrun.config.compose import typed_keys
 from jhrun.errors import ConfigError, RunError
-from jhrun.folder import RunFolder, write_aside
+from jhrun.files import as_line, read_json, read_lines, write_aside, write_json
+from jhrun.folder import RunFolder
 from jhrun.records import Decision
-from jhrun.reporting.summary import read_lines
-from jhrun.training import Checkpoint, Trainer
+from jhrun.training import Checkpoint, Trainer, canary
 
 MAY_CHANGE = (
     "train.epochs",
@@ -34,6 +34,8 @@ MAY_CHANGE = (
 )
 """Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""
 
+_FORCE = "resume_force=true goes on all the same"
+
 
 def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The run's own configuration, with what may be given anew. Nothing is written.
@@ -50,27 +52,28 @@ def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequenc
         RunError: the call names something else than what the run was made with.
         ConfigError: another number of epochs would bend a schedule that has been followed so far.
     """
-    values = stored.read(folder.config)
-    typed = [key for key in typed_keys(list(overrides)) if key != "resume" and not key.startswith("hydra")]
+    values = stored.read(folder.config, wanted["plugins"])
+    beside = ("resume", "resume_force", "hydra")
+    typed = [key for key in typed_keys(list(overrides)) if key.split(".")[0] not in beside]
     fixed = [key for key in typed if key not in MAY_CHANGE]
     if "experiment" in fixed:
-        fixed = [key for key in wanted if key not in {*MAY_CHANGE, "resume"}]
+        fixed = [key for key in wanted if key not in {*MAY_CHANGE, *beside}]
     different = [d for d in stored.differences(values, wanted, fixed) if not d.startswith(MAY_CHANGE)]
-    if different:
+    if different and not wanted["resume_force"]:
         raise RunError(
             f"the run was made with another configuration: {'; '.join(different)}",
             str(folder.path),
-            "leave these keys out to go on with the run's own; jhrun eval takes other attacks and epsilons",
+            "leave these keys out to go on with the run's own; jhrun eval takes other attacks and epsilons; "
+            f"{_FORCE}",
         )
     before = values["train"]["epochs"]
-    for key in MAY_CHANGE:
-        if key in typed:
-            *path, name = key.split(".")
-            target, source = values, wanted
-            for part in path:
-                # an older version's configuration may lack a key
-                target, source = target.setdefault(part, {}), source[part]
-            target[name] = source[name]
+    for key in [*(key for key in MAY_CHANGE if key in typed), *(fixed if different else [])]:
+        *path, name = key.split(".")
+        target, source = values, wanted
+        for part in path:
+            # an older version's configuration may lack a key
+            target, source = target.setdefault(part, {}), source[part]
+        target[name] = source[name]
     after = values["train"]["epochs"]
     bent = [
         f"{section}.{key}"
@@ -86,41 +89,77 @@ def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequenc
     return values
 
 
-def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None:
-    """Go back to the last checkpoint, drop the records of what came after it, and write down the configuration.
+def restore(
+    folder: RunFolder, trainer: Trainer, values: dict[str, Any], command: str, *, forced: bool = False
+) -> None:
+    """Go back to the last checkpoint, drop what came after it, and write down how the run goes on.
 
     Args:
         folder: of the run.
-        trainer: freshly made from ``values``.
+        trainer: freshly made from ``values``, on its device.
         values: the run's configuration from now on.
+        command: as typed.
+        forced: whether to go on under other circumstances too.
 
     Raises:
-        RunError: the checkpoint is gone or does not fit.
+        RunError: the checkpoint is gone or does not fit, or code, PyTorch, device or data are others.
         ConfigError: the run has been trained for longer than it now should.
     """
-    records = read_lines(folder.metrics)
+    before = read_json(folder.environment)
+    here = environment(trainer.sums.device, command, values["threads"])
+    different, allowed = changes(before, here)
+    _refuse(folder, different, forced)
+    records = list(read_lines(folder.metrics))
     if any(folder.path.glob("checkpoints/last*/state.json")):
+        checkpoint = Checkpoint.load(folder.checkpoint("last"))
+        before_data, data = checkpoint.info.get("data", {}).get("sha256"), trainer.data["sha256"]
+        if before_data != data:
+            different.append(f"data (SHA-256): {before_data} → {data}")
+            _refuse(folder, different, forced)
         try:
-            trainer.restore(Checkpoint.load(folder.checkpoint("last")))
+            trainer.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             what = f"the checkpoint does not fit the run's network ({error})"
             raise RunError(what, str(folder.path), "was config.yaml changed?") from error
+        if not forced:
+            shape = trainer.dataset.spec.shape
+            canary.verify(folder.canary, "last", checkpoint.info, trainer.model, shape)
     elif len(records) > 1:
         what = f"{len(records)} epochs are recorded, but the checkpoint is gone"
         raise RunError(what, str(folder.checkpoint("last")), "put it back, or start a new run")
     if trainer.epoch > trainer.options.epochs:
         what = f"train.epochs={trainer.options.epochs}, but {trainer.epoch} epochs are done"
         raise ConfigError(what, str(folder.path), f"give {trainer.epoch} or more")
-    write_aside(folder.metrics, "".join(json.dumps(line) + "\n" for line in records[: trainer.epoch]))
+    _tidy(folder)
+    write_aside(folder.metrics, "".join(map(as_line, records[: trainer.epoch])))
     for part in ("validation", "test"):
         seen = [line for line in read_lines(folder.watched(part)) if line["epoch"] <= trainer.epoch]
         if folder.watched(part).is_file():
-            write_aside(folder.watched(part), "".join(json.dumps(line) + "\n" for line in seen))
+            write_aside(folder.watched(part), "".join(map(as_line, seen)))
     # of the epoch that is about to begin, a decision may have been stored that no checkpoint knows of yet
     stored_now = [d for d in map(Decision.of, read_lines(folder.decisions)) if d.epoch == trainer.epoch + 1]
     known = trainer.directions.decisions
     known += [d for d in stored_now if (d.epoch, d.penalty) not in {(k.epoch, k.penalty) for k in known}]
     if known:
-        write_aside(folder.decisions, "".join(json.dumps(d.plain()) + "\n" for d in known))
-    write_aside(folder.config, stored.as_yaml(values | {"resume": None}))
+        write_aside(folder.decisions, "".join(as_line(d.plain()) for d in known))
+    stored.write(folder.config, values | {"resume": None})
+    different += allowed
+    place = {"epoch": trainer.epoch, "step": trainer.step, "differences": different}
+    write_json(folder.environment, resumed(before, here, **place))
+    if different:
+        say(f"warning: this is not how the run began: {'; '.join(different)}")
     say(f"going on from epoch {trainer.epoch}, step {trainer.step}")
+
+
+def _refuse(folder: RunFolder, different: Sequence[str], forced: bool) -> None:
+    if different and not forced:
+        what = f"the run would not go on as it began ({'; '.join(different)})"
+        raise RunError(what, str(folder.path), _FORCE)
+
+
+def _tidy(folder: RunFolder) -> None:
+    """Remove what a process that was killed left half written."""
+    for left in folder.path.rglob(".*.tmp"):
+        left.unlink()
+    for name in ("last", "best"):
+        Checkpoint.settle(folder.checkpoint(name))

@@ -12,8 +12,7 @@ from jhrun.config.compose import explained
 from jhrun.config.space import Space, space
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, RunError
-from jhrun.folder import read_json
-from jhrun.reporting.summary import read_lines
+from jhrun.files import read_json, read_lines
 from jhrun.reporting.words import duration
 from jhrun.sweeps import Job, SweepFolder, code_version, run_job
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
@@ -106,13 +105,15 @@ def _work(
         return True
     epochs = job.config["train"]["epochs"]
     tell(f"trial {number}: {job.label} (log: {folder.log(job)})")
-    others = [read_lines(path) for path in folder.path.glob("*/validation.jsonl") if _done(path)] if prune else []
+    others = (
+        [list(read_lines(path)) for path in folder.path.glob("*/validation.jsonl") if _done(path)] if prune else []
+    )
     curve = folder.run(job).watched("validation")
     given_up = False
 
     def stop() -> bool:
         nonlocal given_up
-        lines = read_lines(curve)
+        lines = list(read_lines(curve))
         # after the last epoch there is nothing left to save
         early = bool(lines) and lines[-1]["epoch"] < epochs
         given_up = given_up or (prune and early and below_median(lines, others))

@@ -1,30 +1,25 @@
 """A run's folder while a command works in it: claimed once, its status kept, everything said kept in its log."""
 
-import errno
 import logging
 import os
-import platform
 import shlex
 import socket
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-import jhrun
+from jhrun.commands.environment import environment, now
 from jhrun.commands.signals import Preempted
-from jhrun.config.stored import as_yaml
+from jhrun.config import stored
 from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError
-from jhrun.folder import RunFolder, read_json, write_aside, write_json
-from jhrun.sweeps import code_version
+from jhrun.files import CLOSED, DAMAGED, FULL, read_json, write_aside, write_json
+from jhrun.folder import RunFolder
 from jhrun.sweeps.lock import NAME as LOCK
 from jhrun.training import Interrupted
 
@@ -51,11 +46,11 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
         remedy = f"choose another hydra.run.dir, or go on with resume={path}"
         raise RunError(f"'{path}' is not empty", "run directory", remedy)
     write_json(folder.status, {"state": "running"})
-    write_aside(folder.overrides, as_yaml(list(overrides)))
+    write_aside(folder.overrides, stored.as_yaml(list(overrides)))
     command = shlex.join(["jhrun", "train", *overrides])
     write_json(folder.environment, environment(device, command, config["threads"]))
     # the last: a folder that has it can be gone on with
-    write_aside(folder.config, as_yaml(config))
+    stored.write(folder.config, config)
     return folder
 
 
@@ -92,7 +87,7 @@ def status_kept(folder: RunFolder) -> Iterator[Callable[[], None]]:
     def write(state: str, code: int, error: str | None) -> None:
         if record["state"] != state:
             record.update(state=state, exit_code=code, error=error, ended=now())
-            write_json(folder.status, record)
+            write_json(folder.status, record, or_over=True)
 
     try:
         yield lambda: write("finished", 0, None)
@@ -110,10 +105,17 @@ def status_kept(folder: RunFolder) -> Iterator[Callable[[], None]]:
         write(state, code, error)
 
 
+class _Log(logging.FileHandler):
+    """A log on a disk that may be full: what cannot be written is left out, and ends nothing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say nothing of it."""
+
+
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
     """What is said goes to the run's log too, with the traceback of whatever ends the work."""
-    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    handler = _Log(folder.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -154,11 +156,33 @@ def resources_named(folder: RunFolder) -> Iterator[None]:
             f"memory ran out ({str(error).splitlines()[0] if str(error) else 'CPU'})", "", remedy
         ) from error
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise
-        raise ResourceError(
-            str(error.strerror), str(error.filename or folder.path), f"make space, {again}"
-        ) from error
+        where = str(error.filename or folder.path)
+        if error.errno in FULL:
+            raise ResourceError(str(error.strerror), where, f"make space, {again}") from error
+        if error.errno in CLOSED:
+            remedy = "choose a folder that you may write to, or have its permissions changed"
+            raise ResourceError(str(error.strerror), where, remedy) from error
+        raise
+
+
+@contextmanager
+def records_read(folder: RunFolder) -> Iterator[None]:
+    """Records that are whole but not of their form are told as such.
+
+    Args:
+        folder: of the run.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RunError: a record is not of its form.
+    """
+    try:
+        yield
+    except DAMAGED as error:
+        what = f"a record is not of its form ({type(error).__name__}: {error})"
+        raise RunError(what, str(folder.path), "it was changed, or is of another version of jhrun") from error
 
 
 @contextmanager
@@ -182,48 +206,3 @@ def tell(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def environment(device: torch.device, command: str, threads: int | None) -> dict[str, Any]:
-    """On what machine and with which versions: ``environment.json``."""
-    return {
-        "command": command,
-        "jhrun": jhrun.__version__,
-        "commit": _commit(),
-        "code": code_version(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchattacks": version("torchattacks"),
-        "cuda": torch.version.cuda if device.type == "cuda" else None,
-        "device": device_text(device),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "threads": threads or torch.get_num_threads(),
-    }
-
-
-def device_text(device: torch.device) -> str:
-    """A device in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    name = platform.processor() or "CPU"
-    with suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return f"{name}, {os.cpu_count()} cores"
-
-
-def now() -> str:
-    """The time, ISO 8601 with its zone."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _commit() -> str | None:
-    """Of the source, where it is a git checkout."""
-    source = Path(__file__).parents[2]
-    if not (source / ".git").exists():
-        return None
-    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -23,14 +23,14 @@ from jhrun.config import objects, stored
 from jhrun.config.compose import flatten
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
-from jhrun.folder import RunFolder, append_line, write_json
+from jhrun.files import append_line, read_lines, write_json
+from jhrun.folder import RunFolder
 from jhrun.loggers import Logger
 from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
-from jhrun.reporting.summary import read_lines
 from jhrun.sweeps import Lock
-from jhrun.training import Checkpoint, Interrupted, Trainer
+from jhrun.training import Checkpoint, Interrupted, Trainer, canary
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
@@ -51,17 +51,18 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         if resume is None:
             values, device = call, objects.device(call["device"])
             logger = objects.logger(values, call["plugins"])
+            stack.enter_context(resources_named(RunFolder(output)))
             output.mkdir(parents=True, exist_ok=True)
             stack.enter_context(Lock(output))
             folder = claim(output, values, overrides, device)
         else:
             folder = RunFolder.existing(str(resume))
+            stack.enter_context(resources_named(folder))
             stack.enter_context(Lock(folder.path))
             values = resumed_values(folder, call, overrides)
             device = objects.device(values["device"])
             logger = objects.logger(values, call["plugins"])
         stack.enter_context(logged(folder))
-        stack.enter_context(resources_named(folder))
         finish = stack.enter_context(status_kept(folder)) if resume is None else None
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
         radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
@@ -71,7 +72,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         attacks = applicable(attacks, trainer.dataset, overrides)
         if finish is None:
             # until here nothing of the run was changed
-            restore(folder, trainer, values)
+            command = shlex.join(["jhrun", "train", *overrides])
+            restore(folder, trainer, values, command, forced=call["resume_force"])
             if trainer.steps_done == 0:
                 _preflight(folder, trainer)
             finish = stack.enter_context(status_kept(folder))
@@ -170,13 +172,17 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
             figures = {"loss": f"{means['loss']:.3g}", **shares, "penalty": f"{means['penalty']:.3g}"}
             bar.set_postfix(figures, refresh=False)
 
+    def save(name: str, checkpoint: Checkpoint) -> None:
+        canary.note(folder.canary, name, checkpoint.info, trainer.model, trainer.dataset.spec.shape)
+        checkpoint.save(folder.checkpoint(name))
+
     with (
         tqdm(total=total, initial=trainer.steps_done, unit="step", disable=None, dynamic_ncols=True) as bar,
         stop_at_step() as stop,
     ):
         try:
             trainer.run(
-                save=lambda name, checkpoint: checkpoint.save(folder.checkpoint(name)),
+                save=save,
                 record=record,
                 progress=progress,
                 stop=stop,

@@ -78,19 +78,11 @@ def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., 
         UnsafeError: the name lies elsewhere, or is not public there.
         ConfigError: nothing has this name.
     """
-    module_name, _, attribute = str(name).rpartition(".")
-    refusal = UnsafeError(
-        f"_target_ '{name}' is none of the public classes of {PACKAGES[group]}",
-        f"{group}._target_",
-        "if you trust the code, name its package in this call: plugins=[package]",
-    )
-    if not attribute or attribute.startswith("_"):
-        raise refusal
     if isinstance(plugins, str):
         raise ConfigError(f"plugins={plugins} is no list", "plugins", f"write plugins=[{plugins}]")
+    refuse_foreign(group, name, plugins)
+    module_name, _, attribute = str(name).rpartition(".")
     trusted = module_name.split(".")[0] in plugins
-    if not trusted and not _own(PACKAGES[group], module_name):
-        raise refusal
     try:
         module = importlib.import_module(module_name)
         found = getattr(module, attribute)
@@ -99,8 +91,36 @@ def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., 
     public = getattr(module, "__all__", None)
     listed = attribute in public if public is not None else getattr(found, "__module__", None) == module_name
     if not callable(found) or not (trusted or listed):
+        refusal = _refusal(group, name)
         raise refusal
     return found  # type: ignore[no-any-return]
+
+
+def refuse_foreign(group: str, name: Any, plugins: Sequence[str], key: str | None = None) -> None:
+    """Refuse a ``_target_`` that lies elsewhere, judged by its name alone: nothing is imported.
+
+    Args:
+        group: one of ``PACKAGES``, or another key, which opens for nothing.
+        name: dotted.
+        plugins: packages that the user trusts in this call.
+        key: where it stands, for the message; the group's own ``_target_`` if not given.
+
+    Raises:
+        UnsafeError: it does.
+    """
+    module_name, _, attribute = str(name).rpartition(".")
+    trusted = module_name.split(".")[0] in plugins
+    own = group in PACKAGES and (trusted or _own(PACKAGES[group], module_name))
+    if not own or not attribute or attribute.startswith("_"):
+        refusal = _refusal(group, name, key)
+        raise refusal
+
+
+def _refusal(group: str, name: Any, key: str | None = None) -> UnsafeError:
+    whose = PACKAGES.get(group, "jhrun, which builds nothing here")
+    what = f"_target_ '{name}' is none of the public classes of {whose}"
+    remedy = "if you trust the code, name its package in this call: plugins=[package]"
+    return UnsafeError(what, key or f"{group}._target_", remedy)
 
 
 def _own(package: str, module_name: str) -> bool:

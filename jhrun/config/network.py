@@ -10,11 +10,11 @@ from torch import nn
 from jhrun import seeds
 from jhrun.config import stored
 from jhrun.config.door import build
-from jhrun.data import Dataset
+from jhrun.data import Dataset, facts, require_alike
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder
 from jhrun.models.blocks import Rescale
-from jhrun.training import Checkpoint
+from jhrun.training import Checkpoint, canary
 
 
 def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> nn.Module:
@@ -50,25 +50,29 @@ def of_run(path: str, data: Dataset, plugins: Sequence[str]) -> nn.Module:
         RunError: the network does not fit the data.
     """
     folder = RunFolder.existing(path)
-    network = model(stored.read(folder.config), data, plugins)
-    load_weights(network, Checkpoint.load(folder.checkpoint("last")), folder)
+    network = model(stored.read(folder.config, plugins), data, plugins)
+    load_weights(network, Checkpoint.load(folder.checkpoint("last")), folder, "last", data)
     return network
 
 
-def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder) -> None:
-    """Put a checkpoint's weights into a network.
+def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder, name: str, data: Dataset) -> None:
+    """Put a checkpoint's weights into a network, which must then say what it said when it was saved.
 
     Args:
         model: as the run's configuration describes it.
         checkpoint: of the run.
-        folder: of the run, for the message.
+        folder: of the run.
+        name: of the checkpoint.
+        data: what the network is asked about.
 
     Raises:
-        RunError: they do not fit.
+        RunError: they do not fit, or are not this run's.
     """
+    require_alike(checkpoint.info["data"], facts(data), str(folder.path))
     try:
         model.load_state_dict(dict(checkpoint.weights))
     except RuntimeError as error:
         raise RunError(
             f"the checkpoint does not fit the network ({error})", str(folder.path), "was config.yaml changed?"
         ) from error
+    canary.verify(folder.canary, name, checkpoint.info, model, data.spec.shape)

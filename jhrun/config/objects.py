@@ -152,7 +152,9 @@ def apply_options(config: Values) -> None:
     if config["deterministic"]:
         # cuBLAS is deterministic only with workspaces of a fixed size
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(config["deterministic"])
+    if torch.are_deterministic_algorithms_enabled() != config["deterministic"]:
+        # the call imports PyTorch's compiler, a second or two of every start
+        torch.use_deterministic_algorithms(config["deterministic"])
 
 
 def keep_freed_memory() -> None:

@@ -1,16 +1,20 @@
 """A run's stored configuration: plain values, written resolved and read without resolving anything."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import AliasToken, AnchorToken, YAMLError
 
+from jhrun.config import door
 from jhrun.config.compose import flatten
 from jhrun.config.values import check
 from jhrun.errors import ConfigError, RunError, UnsafeError
+from jhrun.files import write_aside
 from jhrun.linalg.auto import read_costs
 
 REQUIRED = (
@@ -18,6 +22,8 @@ REQUIRED = (
     "solver", "optimizer", "tf32", "channels_last", "deterministic", "threads",
 )  # fmt: skip
 """Keys that the configuration of every run has."""
+
+_SEAL = "# SHA-256 of the above: "
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -70,28 +76,42 @@ def as_yaml(values: Any) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
-def read(path: Path) -> dict[str, Any]:
+def write(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a configuration that ``read`` will know as unchanged."""
+    text = as_yaml(values)
+    write_aside(path, f"{text}{_SEAL}{_sha256(text)}\n")
+
+
+def read(path: Path, plugins: Sequence[str] | None = None) -> dict[str, Any]:
     """A stored configuration.
 
     Args:
         path: of a ``config.yaml``.
+        plugins: packages that the user trusts in this call, where something is to be built of it.
 
     Returns:
         Its plain values, checked.
 
     Raises:
-        RunError: it cannot be read.
-        UnsafeError: it holds an interpolation, which could read the environment.
+        RunError: it cannot be read, or was changed.
+        UnsafeError: it holds an interpolation, which could read the environment, an alias, or what would build
+            objects that are none of ours.
     """
     try:
-        values: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(token, AliasToken | AnchorToken) for token in yaml.scan(text)):
+            raise UnsafeError("holds a YAML alias, which jhrun never writes", str(path), "write the value itself")
+        values: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except (OSError, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise RunError(f"cannot be read ({error})", str(path), "the run is damaged") from error
     if not isinstance(values, dict):
         raise RunError("holds no mapping", str(path), "the run is damaged")
-    for key, value in flatten(values).items():
-        if "${" in str(value):
-            raise UnsafeError(f"key '{key}' holds an interpolation", str(path), "write the value itself")
+    for keys, value in _leaves(values):
+        _refuse_unsafe(keys, value, path, plugins)
+    body, _, seal = text.rpartition(_SEAL)
+    if seal.strip() != _sha256(body):
+        what = f"its checksum is {seal.strip() or 'missing'} instead of {_sha256(body)}"
+        raise RunError(what, str(path), "it was damaged or changed: restore it, or start a new run")
     missing = [key for key in REQUIRED if key not in values]
     if missing:
         raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged, or of another version")
@@ -100,6 +120,31 @@ def read(path: Path) -> dict[str, Any]:
     except ConfigError as error:
         raise RunError(f"stored configuration is damaged: {error}", str(path), "restore it") from error
     return {str(key): value for key, value in values.items()}
+
+
+def _leaves(node: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value with the keys and places that lead to it."""
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
+    if inner is None or not node:
+        yield keys, node
+        return
+    for key, value in inner:
+        yield from _leaves(value, (*keys, str(key)))
+
+
+def _refuse_unsafe(keys: tuple[str, ...], value: Any, path: Path, plugins: Sequence[str] | None) -> None:
+    """What could read the environment or build objects, in one of a stored configuration's leaves."""
+    key = ".".join(keys)
+    if "${" in f"{key} {value}":
+        raise UnsafeError(f"key '{key}' holds an interpolation", str(path), "write the value itself")
+    if any(part == "()" or (part.startswith("_") and part != "_target_") for part in keys):
+        raise UnsafeError(f"key '{key}' could build objects", str(path), "remove it")
+    if plugins is not None and keys and keys[-1] == "_target_" and value is not None:
+        door.refuse_foreign(keys[0], value, plugins, f"key '{key}' in {path}")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], touched: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
-from jhrun.folder import read_json, write_aside
+from jhrun.files import read_json, write_aside
 
 
 def save(folder: Path, evaluation: Evaluation, index: Tensor) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from jhrun.folder import write_aside
+from jhrun.files import write_aside
 from jhrun.reporting import tables
 from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, as_bytes, plain
 

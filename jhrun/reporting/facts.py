@@ -35,7 +35,7 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("weight w", words.schedule(config["regularizer"]["weight"]) if penalties else "0"),
         ("solver", _choice(config["solver"]) if penalties else "not needed"),
         ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
-        ("epochs", f"{len(epochs)} of {config['train']['epochs']}"),
+        ("epochs", f"{epochs[-1]['epoch'] if epochs else 0} of {config['train']['epochs']}"),
         ("seed", str(config["seed"])),
         ("time", f"{words.duration(report['seconds'])} of training and evaluation"),
         ("machine", f"{machine['device']}, {machine['platform']}"),

@@ -5,7 +5,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from jhrun.folder import RunFolder, write_aside, write_json
+from jhrun.files import write_aside, write_json
+from jhrun.folder import RunFolder
 from jhrun.reporting import tables
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.gallery import draw

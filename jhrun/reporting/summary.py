@@ -1,13 +1,20 @@
 """``report.json``: a run's records in one document, the interface of a run for programs (docs/report.md)."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jhrun.errors import RunError
-from jhrun.folder import RunFolder, read_json
+from jhrun.files import read_json, read_lines
+from jhrun.folder import RunFolder
 
 SCHEMA_VERSION = 1
+
+MOST_EPOCHS = 10_000
+"""A report with more would be a file that no browser opens."""
+
+_SHORTEST = 250
+"""Bytes of an epoch's record, at least."""
 
 
 def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
@@ -20,17 +27,20 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The document; from ``checkpoint`` to ``curvature`` the newest evaluation's.
     """
-    epochs = read_lines(folder.metrics)
-    evaluations = {path.name: read_json(path / "results.json") for path in folder.evaluations()}
+    epochs, number, seconds = read_epochs(folder.metrics)
+    status = read_json(folder.status)
+    _consistent(folder, config, status, number)
+    evaluations = {path.name: _evaluation(path, number) for path in folder.evaluations()}
     newest = list(evaluations.values())[-1] if evaluations else {}
     attacks = newest.get("attacks", {})
     return {
         "schema_version": SCHEMA_VERSION,
         "run": str(folder.path.absolute()),
-        "status": read_json(folder.status),
+        "status": status,
         "config": config,
         "environment": read_json(folder.environment),
-        "seconds": sum(part["seconds"] for part in (*epochs, *attacks.values()))
+        "seconds": seconds
+        + sum(part["seconds"] for part in attacks.values())
         + (newest["seconds"] if "task" in newest else 0),
         "evaluation": newest.get("name"),
         "checkpoint": newest.get("checkpoint"),
@@ -46,35 +56,55 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "curve": newest.get("curve"),
         "curvature": _beside(folder, newest, "curvature"),
         "epochs": epochs,
-        "decisions": read_lines(folder.decisions),
+        "decisions": list(read_lines(folder.decisions)),
         "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
         "evaluations": evaluations,
     }
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of ``metrics.jsonl`` or ``decisions.jsonl``; none if the file is not there yet.
+def read_epochs(path: Path) -> tuple[list[dict[str, Any]], int, float]:
+    """The records of ``metrics.jsonl``, thinned where there are more than a report can show.
 
     Args:
         path: of the file.
 
     Returns:
-        One dictionary a line; a last line that was cut off by a crash is left out.
+        At most ``MOST_EPOCHS`` of the records, evenly, and the last; their number; and the seconds of all.
 
     Raises:
-        RunError: a line is not JSON.
+        RunError: a record is damaged or missing.
     """
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    try:
-        lines = [json.loads(line) for line in whole.splitlines()]
-    except ValueError as error:
-        raise RunError(f"holds a line that is not JSON ({error})", str(path), "the run is damaged") from error
-    if not all(isinstance(line, dict) and "epoch" in line for line in lines):
-        raise RunError("holds a line that is no epoch's record", str(path), "the run is damaged")
-    return lines
+    every = 1 + (path.stat().st_size // _SHORTEST // MOST_EPOCHS if path.is_file() else 0)
+    kept, seconds, number, last = [], 0.0, 0, None
+    for number, last in enumerate(read_lines(path), 1):
+        if last.get("epoch") != number:
+            what = f"the record of epoch {number} is missing ({last.get('epoch')} is in its place)"
+            raise RunError(what, str(path), "the run is damaged")
+        seconds += last["seconds"]
+        if (number - 1) % every == 0:
+            kept.append(last)
+    if last is not None and kept[-1] is not last:
+        kept.append(last)
+    return kept, number, seconds
+
+
+def _consistent(folder: RunFolder, config: Mapping[str, Any], status: Mapping[str, Any], epochs: int) -> None:
+    """Whether as many epochs are recorded as were trained."""
+    asked = config["train"]["epochs"]
+    if status["state"] == "finished" and epochs != asked:
+        what = f"the run is finished, but {epochs} of its {asked} epochs are recorded"
+        raise RunError(what, str(folder.metrics), "the run is damaged")
+
+
+def _evaluation(path: Path, epochs: int) -> dict[str, Any]:
+    """An evaluation's results: of this one, and of a network trained for no longer than is recorded."""
+    record = read_json(path / "results.json")
+    if record.get("name") != path.name:
+        raise RunError(f"is of an evaluation called {record.get('name')!r}", str(path), "the run is damaged")
+    if not isinstance(record.get("epoch"), int) or record["epoch"] > epochs:
+        what = f"is of epoch {record.get('epoch')}, but {epochs} are recorded"
+        raise RunError(what, str(path), "the run is damaged")
+    return record
 
 
 def _beside(folder: RunFolder, evaluation: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import jhrun
 
-_ELSEWHERE = {"resume", "checkpoint", "log", "logger", "sweep", "search"}
+_ELSEWHERE = {"resume", "resume_force", "checkpoint", "log", "logger", "sweep", "search"}
 """Keys of a run that its figures do not hang on."""
 
 _BESIDE = {"reporting", "sweeps", "benchmark"}

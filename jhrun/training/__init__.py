@@ -1,5 +1,6 @@
 """Loops over objects: they know no Hydra and no YAML."""
 
+from jhrun.training import canary
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.schedules import Schedule, first_epochs, schedule
@@ -12,6 +13,7 @@ __all__ = [
     "Schedule",
     "TrainOptions",
     "Trainer",
+    "canary",
     "first_epochs",
     "schedule",
 ]

@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from jhrun.errors import RunError
-from jhrun.folder import read_json, sha256, sync_folder, write_json
+from jhrun.files import read_json, sha256, space_for, sync_folder, write_json
 
-SCHEMA = 1
+SCHEMA = 2
 _FILES = ("weights.safetensors", "state.safetensors")
 
 
@@ -46,25 +46,47 @@ class Checkpoint:
         Args:
             folder: of the checkpoint; its parent is made if it is missing.
         """
+        self.settle(folder)
         new, old = _beside(folder)
-        if not folder.exists() and (new / "state.json").is_file():
-            # a crash came between the two renames: finish them, or removing the new one could leave none
-            new.replace(folder)
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        for name, tensors in zip(_FILES, (self.weights, self.state), strict=True):
-            _save(tensors, new / name)
-            with (new / name).open("rb") as file:
-                os.fsync(file.fileno())
-        hashes = {name: sha256(new / name) for name in _FILES}
-        write_json(new / "state.json", {"schema_version": SCHEMA, **self.info, "sha256": hashes})
-        sync_folder(new)
+        size = sum(t.nbytes for tensors in (self.weights, self.state) for t in tensors.values())
+        try:
+            with space_for(folder, size):
+                self._write(new)
+        except BaseException:
+            # what is half written would fill the disk that is full
+            shutil.rmtree(new, ignore_errors=True)
+            raise
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
             folder.replace(old)
         new.replace(folder)
         sync_folder(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
+
+    def _write(self, place: Path) -> None:
+        place.mkdir(parents=True)
+        for name, tensors in zip(_FILES, (self.weights, self.state), strict=True):
+            _save(tensors, place / name)
+            with (place / name).open("rb") as file:
+                os.fsync(file.fileno())
+        hashes = {name: sha256(place / name) for name in _FILES}
+        write_json(place / "state.json", {"schema_version": SCHEMA, **self.info, "sha256": hashes})
+        sync_folder(place)
+
+    @classmethod
+    def settle(cls, folder: Path) -> None:
+        """Put right what a crash left of a checkpoint's renames, and remove what it left half written.
+
+        Args:
+            folder: of the checkpoint.
+        """
+        for place in _beside(folder):
+            if not folder.exists():
+                with suppress(RunError):
+                    cls._read(place)
+                    # the crash came between the two renames
+                    place.replace(folder)
+            shutil.rmtree(place, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: Path) -> "Checkpoint":
@@ -81,14 +103,29 @@ class Checkpoint:
         """
         places = [p for p in (folder, *_beside(folder)) if (p / "state.json").is_file()]
         if not places:
-            raise RunError(
-                "there is no checkpoint", str(folder), "train further, or choose another run or checkpoint"
-            )
-        # beside a missing NAME, a crash left NAME.new or NAME.old, or both, of which one is whole
+            what = "there is no checkpoint"
+            raise RunError(what, str(folder), "train further, or choose another run or checkpoint")
+        # where NAME is missing, a crash came between the two renames: one of those beside it is whole
         for place in places[:-1] if places[0] != folder else []:
             with suppress(RunError):
                 return cls._read(place)
-        return cls._read(places[0] if places[0] == folder else places[-1])
+        try:
+            return cls._read(places[0] if places[0] == folder else places[-1])
+        except RunError as error:
+            raise RunError(*error.parts[:2], cls._whole_ones(folder)) from error
+
+    @classmethod
+    def _whole_ones(cls, damaged: Path) -> str:
+        """Which checkpoint beside a damaged one is the newest that is whole, in words."""
+        found = []
+        for place in {p.parent for p in damaged.parent.glob("*/state.json")} - {damaged}:
+            with suppress(RunError):
+                info = cls._read(place).info
+                found.append((info.get("epoch", 0), info.get("step", 0), place.name))
+        if not found:
+            return "the checkpoint is damaged, and no other is whole"
+        epoch, _, name = max(found)
+        return f"the checkpoint is damaged; the newest that is whole is {name}, of epoch {epoch}"
 
     @classmethod
     def _read(cls, place: Path) -> "Checkpoint":
@@ -108,7 +145,7 @@ class Checkpoint:
                 raise RunError(
                     f"SHA-256 is {found or 'that of no file'} instead of {expected}",
                     str(path),
-                    "the checkpoint is damaged: use another",
+                    "",
                 )
             try:
                 tensors.append(load_file(path))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NoReturn
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from jhrun import seeds
-from jhrun.data import Dataset, Part
+from jhrun.data import Dataset, Part, facts
 from jhrun.errors import NumericalError
 from jhrun.objectives import Objective
 from jhrun.records import Batch, Decision, EpochRecord
@@ -208,11 +209,17 @@ class Trainer:
         if bad or refused:
             self._refuse(" and ".join(bad) or "gradient", int(refused) or self.steps_done)
 
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What tells the data set from others."""
+        return facts(self.dataset)
+
     def checkpoint(self) -> Checkpoint:
         """Everything needed to go on from here; refused where a value is not finite."""
         self._require_finite()
         info: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
         info["selection"] = {"rule": "last epoch", "part": None}
+        info["data"] = self.data
         info["decisions"] = [decision.plain() for decision in self.directions.decisions]
         state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
         state |= self.directions.state()

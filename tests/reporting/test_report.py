@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jhrun.cli import main
+from jhrun.files import read_lines
 from jhrun.reporting import tables, words
-from jhrun.reporting.summary import read_lines
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from jhrun.errors import RunError
-from jhrun.folder import sha256, write_json
+from jhrun.files import sha256, write_json
 from jhrun.training import Checkpoint
 
 FILES = ["state.json", "state.safetensors", "weights.safetensors"]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import JhrunError
-from jhrun.folder import RunFolder, read_json
+from jhrun.files import read_json
+from jhrun.folder import RunFolder
 from jhrun.reporting.text import one_line
 
 FAILED, FINISHED, RUNNING, WAITING = "failed", "finished", "running", "waiting"

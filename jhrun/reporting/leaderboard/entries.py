@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from jhrun.errors import JhrunError
-from jhrun.folder import RunFolder, read_json
+from jhrun.files import DAMAGED, read_json
+from jhrun.folder import RunFolder
 from jhrun.records import FAIL, PASS, SUSPECT
 from jhrun.reporting import words
 from jhrun.reporting.leaderboard import configuration
@@ -16,9 +17,6 @@ from jhrun.reporting.leaderboard.protocol import PaperRun, paper_run
 from jhrun.reporting.summary import summarise
 from jhrun.reporting.tables import STRUCTURE
 from jhrun.reporting.text import one_line
-
-DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
-"""What a record raises whose shape is not what it should be."""
 
 CURVES = (
     "epoch",

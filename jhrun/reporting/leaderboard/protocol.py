@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jhrun.files import read_lines
 from jhrun.folder import RunFolder
 from jhrun.reporting.leaderboard.columns import Value, number, share, worst_column
-from jhrun.reporting.summary import read_lines
 from jhrun.reporting.tables import radius
 from jhrun.reporting.text import one_line
 from jhrun.reporting.words import subset
@@ -63,7 +63,7 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
             figures["worst_case"] = share(strongest["worst_case"])
             names = ", ".join(one_line(n) for n, a in strongest["attacks"].items() if a["norm"] == "inf")
             over = ", on ".join(filter(None, (names, _examples(strongest))))
-    lines = read_lines(RunFolder(path).path / SELECTED)
+    lines = list(read_lines(RunFolder(path).path / SELECTED))
     for name in ("clean", "pgd20"):
         known = [number(line[name]) for line in lines if line.get(name) is not None]
         if known:

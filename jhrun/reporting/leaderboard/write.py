@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jhrun.folder import write_aside, write_json
+from jhrun.files import write_aside, write_json
 from jhrun.reporting import tables, text
 from jhrun.reporting.leaderboard import documents
 from jhrun.reporting.leaderboard.cells import Cell

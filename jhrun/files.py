@@ -1,0 +1,220 @@
+"""Files that a crash leaves old or new, and records that say whether they are whole."""
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jhrun.errors import RunError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says where there is no space."""
+
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""What it says where nobody may write."""
+
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
+"""What a record raises whose shape is not what it should be."""
+
+CHECKSUM = "checksum"
+"""The key of a record's own checksum."""
+
+
+def write_aside(path: Path, content: str | bytes) -> None:
+    """Write a file so that a crash leaves the old or the new one, whole."""
+    data = content.encode() if isinstance(content, str) else content
+    with space_for(path, len(data)), aside(path) as new:
+        new.write_bytes(data)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A file beside another one, which takes its place, synced, when the block ends without an exception.
+
+    Args:
+        path: of the file that is to be replaced, or made.
+
+    Yields:
+        Where to write the new one; no other process is given the same name, also not in another container.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        yield new
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def space_for(path: Path, size: int) -> Iterator[None]:
+    """Where space runs out in the block, it is said for what, and how much was needed.
+
+    Args:
+        path: of what is written.
+        size: in bytes.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        OSError: that of the block; of a full disk with the path and the bytes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(error.errno, f"{os.strerror(error.errno)} for {size:,} bytes", str(path)) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Bring a folder's own entries to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Add a record as a line of JSON, on disk when this returns, or not at all; not-a-number is refused."""
+    line = as_line(record).encode()
+    with space_for(path, len(line)), path.open("ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += file.write(line[written:])
+            os.fsync(file.fileno())
+        except OSError:
+            os.ftruncate(file.fileno(), before)
+            raise
+
+
+def as_line(record: Mapping[str, Any]) -> str:
+    """A record as a line of JSON with its checksum."""
+    return json.dumps(stamped(record), allow_nan=False) + "\n"
+
+
+def write_json(path: Path, record: Mapping[str, Any], *, or_over: bool = False) -> None:
+    """Write a record as indented JSON with its checksum, in one go; not-a-number is refused.
+
+    Args:
+        path: of the file.
+        record: what JSON can say.
+        or_over: where the disk is full, write over the old file, whose place is there already.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    text = json.dumps(stamped(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        write_aside(path, text)
+    except OSError as error:
+        if not (or_over and error.errno in FULL and path.is_file()):
+            raise
+        with path.open("r+b") as file:
+            file.write(text.encode())
+            file.truncate()
+
+
+def stamped(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with its checksum, which a change of any value breaks and another layout of the JSON does not.
+
+    Args:
+        record: what JSON can say.
+
+    Returns:
+        The record, and under ``checksum`` the first 64 bits, in hexadecimal, of the SHA-256 of the record's JSON
+        with sorted keys.
+
+    Example:
+        >>> stamped({"loss": 0.5})
+        {'loss': 0.5, 'checksum': '00a9f6fcaca5b1bb'}
+    """
+    plain = json.loads(json.dumps(record, allow_nan=False))
+    return {**plain, CHECKSUM: _checksum(plain)}
+
+
+def unstamped(record: Any, path: Path) -> dict[str, Any]:
+    """A record without its checksum, which must be right.
+
+    Args:
+        record: as JSON was read.
+        path: of its file, for the message.
+
+    Returns:
+        The record.
+
+    Raises:
+        RunError: it is no object, or was changed.
+    """
+    if not isinstance(record, dict):
+        raise RunError("holds no JSON object", str(path), "the run is damaged")
+    found = record.pop(CHECKSUM, None)
+    expected = _checksum(record)
+    if found != expected:
+        raise RunError(f"its checksum is {found} instead of {expected}", str(path), "it was damaged or changed")
+    return record
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a record.
+
+    Args:
+        path: of a JSON file that holds an object with its checksum.
+
+    Returns:
+        The object, without it.
+
+    Raises:
+        RunError: the file is missing, is not one, or was changed.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"cannot be read as JSON ({error})", str(path), "the run is damaged or not finished"
+        ) from error
+    return unstamped(record, path)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a file of lines; none if it is not there yet.
+
+    Args:
+        path: of the file.
+
+    Yields:
+        One record a line; a last line that was cut off by a crash is left out.
+
+    Raises:
+        RunError: a line is not JSON, or was changed.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield unstamped(json.loads(line), path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"holds a line that is not JSON ({error})", str(path), "the run is damaged") from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
