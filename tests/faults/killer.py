@@ -1,0 +1,137 @@
+"""Kills a training at chosen calls and resumes it: forked from one process that has loaded everything.
+
+``python killer.py PART PARTS POINTS`` works in the current folder and prints a line of JSON for each point.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from jhrun.cli import main
+from jhrun.commands import train
+
+TINY = [
+    *("model=mlp", "model.widths=[4]", "solver=tracked", "train.examples=64", "train.batch_size=32"),
+    *("train.epochs=2", "checkpoint.steps=1", "evaluate=false", "threads=1"),
+]
+WRITES = {
+    *("open", "write", "close", "fsync", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "flock"),
+    *("serialize_file", "ftruncate", "scandir", "flush"),
+}
+
+
+def forked(work) -> int:
+    """Do something in a child that says nothing; gives its wait status."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    silence = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    code = 70
+    try:
+        code = work()
+    finally:
+        os._exit(code)
+
+
+def calls_of_training(watch) -> None:
+    """Have every call of a built-in function from the training's beginning on told to ``watch``."""
+    run = train.run
+
+    def profiled(*arguments):
+        count = 0
+
+        def profile(frame, event, argument):
+            nonlocal count
+            if event == "c_call":
+                count += 1
+                watch(count, argument)
+
+        sys.setprofile(profile)
+        try:
+            return run(*arguments)
+        finally:
+            sys.setprofile(None)
+
+    train.run = profiled
+
+
+def counted() -> int:
+    """Train undisturbed, and write down how many calls there are, and which of them write."""
+    last, writes = 0, []
+
+    def watch(count, function):
+        nonlocal last
+        last = count
+        if getattr(function, "__name__", "") in WRITES:
+            writes.append(count)
+
+    calls_of_training(watch)
+    code = main(["train", *TINY, "hydra.run.dir=undisturbed"])
+    Path("counted.json").write_text(json.dumps([last, writes]))
+    return code
+
+
+def killed(point: int) -> int:
+    """Train, and die before a call."""
+
+    def watch(count, _):
+        if count == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    calls_of_training(watch)
+    return main(["train", *TINY, "hydra.run.dir=run"])
+
+
+def trained(folder: Path) -> dict:
+    """Everything that does not hang on the clock: weights, state and records."""
+    files = sorted(folder.glob("checkpoints/*/*.safetensors"))
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    timeless = [{k: v for k, v in line.items() if k not in {"seconds", "memory", "checksum"}} for line in lines]
+    hashes = {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    return {"files": hashes, "records": timeless}
+
+
+def left(folder: Path) -> list[str]:
+    """What a run that has ended should not have left."""
+    found = [*folder.rglob(".*"), *(p for p in folder.glob("checkpoints/*") if p.name not in {"last", "best"})]
+    return [str(path.relative_to(folder)) for path in found]
+
+
+def chosen(points: int) -> list[int]:
+    """Half of the points among the calls that write, half among all."""
+    last, writes = json.loads(Path("counted.json").read_text())
+    half = points // 2
+    return [writes[i * len(writes) // half] for i in range(half)] + [1 + i * last // half for i in range(half)]
+
+
+def attempt(point: int, expected: dict) -> dict:
+    """One point: kill, resume, and compare."""
+    shutil.rmtree("run", ignore_errors=True)
+    status = forked(lambda: killed(point))
+    begun = Path("run/config.yaml").is_file()
+    code = os.waitstatus_to_exitcode(forked(lambda: main(["train", "resume=run"])))
+    same = begun and code == 0 and trained(Path("run")) == expected
+    state = json.loads(Path("run/status.json").read_text())["state"] if begun else None
+    return {
+        **{"point": point, "killed": os.WIFSIGNALED(status), "begun": begun, "code": code, "same": same},
+        **{"state": state, "left": left(Path("run")) if begun else []},
+    }
+
+
+if __name__ == "__main__":
+    part, parts, points = map(int, sys.argv[1:])
+    torch.set_num_threads(1)
+    # everything is imported here, once
+    main(["train", *TINY, "hydra.run.dir=first"])
+    assert forked(counted) == 0
+    expected = trained(Path("undisturbed"))
+    for point in chosen(points)[part::parts]:
+        print("point", json.dumps(attempt(point, expected)), flush=True)

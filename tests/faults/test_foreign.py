@@ -1,0 +1,221 @@
+"""Run folders of strangers: nothing of theirs is imported or executed, and nothing elsewhere is read or told."""
+
+import io
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from jhrun.config import stored
+
+COMMANDS = {
+    "eval": ["eval", "run=run", "attack=fgsm"],
+    "resume": ["train", "resume=run", "train.epochs=3"],
+    "report": ["report", "run"],
+}
+BUILDING = ["eval", "resume"]
+"""Those that build objects of the stored configuration."""
+
+
+class Evil:
+    """Executed by whoever unpickles it."""
+
+    def __reduce__(self):
+        return os.mkdir, (str(Path("canary").absolute()),)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    from jhrun.cli import main
+
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    tiny = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=tracked", "attack=fgsm", "subset=20"]
+    assert main(["train", *tiny, f"hydra.run.dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(trained):
+    return Path(shutil.copytree(trained, "run"))
+
+
+@pytest.fixture
+def refused(jhrun):
+    """Call a command that must be refused; gives its one line."""
+
+    def call(command):
+        code, out, err = jhrun(*COMMANDS[command])
+        assert (code, err.count("\n"), out) == (7, 1, ""), out + err
+        assert not Path("canary").exists()
+        return err
+
+    return call
+
+
+def npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([Evil()], dtype=object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def of_torch() -> bytes:
+    buffer = io.BytesIO()
+    torch.save(Evil(), buffer)
+    return buffer.getvalue()
+
+
+PICKLES = {"pickle": lambda: pickle.dumps(Evil()), "torch": of_torch}
+NAMES = [
+    *("checkpoints/last/weights.safetensors", "checkpoints/last/state.json", "metrics.jsonl", "status.json"),
+    *("config.yaml", "eval/fgsm/results.json", "eval/fgsm/per_example.npz", "eval/fgsm/images.npz", "notes.txt"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", PICKLES)
+def test_a_pickle_under_any_name_is_not_opened(run, refused, name, kind):
+    (run / name).write_bytes(PICKLES[kind]())
+    for command in COMMANDS:
+        assert f"is a pickle, which could execute code, {(run / name).absolute()}" in refused(command)
+
+
+def test_an_array_of_objects_is_not_unpickled(run, jhrun):
+    """It is no pickle to look at: NumPy refuses it, and nothing of it is executed."""
+    with np.load(run / "eval/fgsm/images.npz") as file:
+        arrays = dict(file)
+    arrays["clean"] = np.array([Evil()], dtype=object)
+    np.savez(run / "eval/fgsm/images.npz", **arrays)
+    code, _, err = jhrun("report", "run")
+    assert code in {4, 7}, err
+    assert err.count("\n") == 1
+    assert not Path("canary").exists()
+
+
+FOREIGN = [
+    "torch.load",
+    "pathlib.Path.unlink",
+    "numpy.load",
+    "os.mkdir",
+    "evil.canary",
+    "jhrun.models.evil.canary",
+]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize(
+    "keys",
+    [("model",), ("dataset",), ("regularizer", "penalties", 0), ("note", "deep", 0, "deeper"), ("attack", "x")],
+)
+def test_a_foreign_target_is_refused_wherever_it_stands(run, refused, name, keys):
+    Path("evil.py").write_text("import os\nos.mkdir('canary')\ndef canary(**_): pass\n")
+    values = stored.read(run / "config.yaml")
+    node = values
+    for key, following in zip(keys, [*keys[1:], None], strict=True):
+        if isinstance(node, dict) and key not in node:
+            node[key] = [{}] if following == 0 else {}
+        node = node[key]
+    node.update({"_target_": name, "file": "canary", "allow_pickle": True})
+    stored.write(run / "config.yaml", values)
+    dotted = ".".join(map(str, keys))
+    for command in BUILDING:
+        said = refused(command)
+        assert f"key '{dotted}._target_'" in said
+        assert name in said
+
+
+LOGGING = {"version": 1, "handlers": {"h": {"()": "os.mkdir", "path": "canary"}}, "root": {"handlers": ["h"]}}
+
+
+@pytest.mark.parametrize(
+    ("extra", "key"),
+    [
+        ({"hydra": {"job_logging": LOGGING}}, "hydra.job_logging.handlers.h.()"),
+        ({"logging": LOGGING}, "logging.handlers.h.()"),
+        ({"model": {"_partial_": True}}, "model._partial_"),
+        ({"model": {"_args_": [1]}}, "model._args_.0"),
+        ({"note": "${oc.env:SECRET}"}, "note"),
+        ({"note": [{"deep": "a${oc.env:SECRET}b"}]}, "note.0.deep"),
+        ({"${oc.env:SECRET}": 1}, "${oc.env:SECRET}"),
+    ],
+)
+def test_what_could_build_objects_or_read_the_environment_is_refused(run, refused, monkeypatch, extra, key):
+    monkeypatch.setenv("SECRET", "hunter2")
+    values = stored.read(run / "config.yaml")
+    for name, node in extra.items():
+        values[name] = {**values.get(name, {}), **node} if isinstance(node, dict) else node
+    # as text: OmegaConf would look at what it is given
+    stored.write(run / "config.yaml", values)
+    for command in COMMANDS:
+        said = refused(command)
+        assert f"key '{key}'" in said
+        assert "hunter2" not in said
+    assert "hunter2" not in "".join(p.read_text(errors="ignore") for p in run.rglob("*") if p.is_file())
+
+
+def test_an_alias_is_refused(run, refused):
+    text = OmegaConf.to_yaml(OmegaConf.create(stored.read(run / "config.yaml")))
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40))
+    (run / "config.yaml").write_text(text + bomb)
+    for command in COMMANDS:
+        assert "alias" in refused(command)
+
+
+def test_a_link_that_leaves_the_folder_is_refused_and_one_that_stays_is_not(run, refused, jhrun):
+    Path("secret.json").write_text('{"secret": "hunter2"}')
+    places = {"status.json": "../secret.json", "figures": "..", "eval/x": "/", "a.txt": "../../../etc/hostname"}
+    for name, target in places.items():
+        backup = Path("backup")
+        if (run / name).exists():
+            shutil.move(run / name, backup)
+        (run / name).symlink_to(target)
+        for command in COMMANDS:
+            said = refused(command)
+            assert "a symbolic link leaves the folder" in said
+            assert str((run / name).absolute()) in said
+        (run / name).unlink()
+        if backup.exists():
+            shutil.move(backup, run / name)
+    shutil.move(run / "metrics.jsonl", run / "lines.jsonl")
+    (run / "metrics.jsonl").symlink_to("lines.jsonl")
+    Path("link").symlink_to(run)
+    assert jhrun("report", "link")[0] == 0
+    # a device or a pipe would be waited for
+    os.mkfifo(run / "pipe")
+    assert "neither a file nor a folder" in refused("report")
+
+
+def test_a_record_cannot_name_a_place_elsewhere(run, jhrun):
+    """Paths are made of the folder's own names alone."""
+    from jhrun.files import read_json, write_json
+
+    record = read_json(run / "eval/fgsm/results.json")
+    Path("eval").mkdir()
+    write_json(Path("verdict.json"), {"verdict": "pass", "checks": []})
+    write_json(run / "eval/fgsm/results.json", record | {"name": "../../.."})
+    code, out, err = jhrun("report", "run")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+
+
+def test_a_run_of_a_strangers_configuration_fetches_and_keeps_nothing(run, jhrun):
+    values = stored.read(run / "config.yaml")
+    mnist = {"_target_": "jhrun.data.torchvision.mnist", "download": True}
+    values["dataset"] = {**mnist, "root": str(Path("loot").absolute())}
+    stored.write(run / "config.yaml", values)
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm")
+    assert (code, err.count("\n")) == (3, 1)
+    assert not Path("loot").exists()
+
+
+def test_what_a_terminal_would_obey_is_not_printed(run, jhrun):
+    values = stored.read(run / "config.yaml")
+    values["dataset"]["root"] = "\x1b]0;owned\x07"
+    values["train"]["epochs"] = "\x1b[2J"
+    stored.write(run / "config.yaml", values)
+    code, out, err = jhrun("report", "run")
+    assert code == 4
+    assert "\x1b" not in out + err

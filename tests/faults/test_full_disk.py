@@ -1,0 +1,111 @@
+"""A real small disk that fills up: a tmpfs of its own, in a namespace of its own where root may not mount."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TINY = [
+    *("model=mlp", "model.widths=[32]", "solver=tracked", "train.examples=64", "train.batch_size=32"),
+    *("train.epochs=3", "evaluate=false", "threads=1", "hydra.run.dir=disk/run"),
+]
+SCRIPT = """
+import os, subprocess, sys
+from pathlib import Path
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", "disk"], check=True)
+from jhrun import files
+from jhrun.cli import main
+name, time, *overrides = sys.argv[1:]
+
+def fill():
+    "Leave no byte, as another user's files would."
+    with open("disk/others", "wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                pass
+
+def snapshot():
+    files = [p for p in Path("disk/run").rglob("*") if p.is_file() and ".new" not in str(p)]
+    return {p: p.read_bytes() for p in files if p.name not in CHANGING}
+
+CHANGING = {"run.log", "status.json", ".jhrun.lock"}
+before = {}
+opened = Path.open
+
+def watch(path, *arguments, **options):
+    "The disk fills up when a certain file is about to be written for the first or second time."
+    global seen
+    mode = arguments[0] if arguments else options.get("mode", "r")
+    if mode[0] in "wa" and name in str(path):
+        seen += 1
+        if seen == int(time):
+            before.update(snapshot())
+            fill()
+    return opened(path, *arguments, **options)
+
+seen = 0
+Path.open = watch
+code = main(["train", *overrides])
+Path.open = opened
+status = Path("disk/run/status.json").read_text()
+changed = [str(p) for p, content in before.items() if not p.is_file() or p.read_bytes() != content]
+ends = (".tmp", ".new", ".old", ".lock")
+left = [str(p) for p in Path("disk/run").rglob("*") if p.name.endswith(ends)]
+os.remove("disk/others")
+again = main(["train", "resume=disk/run"])
+lines = len(Path("disk/run/metrics.jsonl").read_text().splitlines())
+import json
+print("RESULT", json.dumps([code, json.loads(status), changed, left, again, lines]))
+"""
+
+
+def mounting() -> list[str]:
+    """What may mount a disk here: root, or anybody in namespaces of their own."""
+    for command in ([], ["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
+        Path("tried").mkdir(exist_ok=True)
+        trial = [*(command or ["unshare", "--mount"]), "mount", "-t", "tmpfs", "tmpfs", "tried"]
+        try:
+            if subprocess.run(trial, capture_output=True, check=False).returncode == 0:
+                return command or ["unshare", "--mount"]
+        except FileNotFoundError:
+            break
+    pytest.skip("nobody may mount a disk here")
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("metrics.jsonl", "1"),
+        ("last.new/.state.json", "2"),
+        ("canary", "2"),
+        ("report.json", "1"),
+        ("report.html", "1"),
+    ],
+)
+def test_a_full_disk_ends_a_run_in_one_line_and_it_goes_on_after_space_is_made(name, time):
+    Path("disk").mkdir()
+    done = subprocess.run(
+        [*mounting(), sys.executable, "-c", SCRIPT, name, time, *TINY],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    result = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
+    code, status, changed, left, again, lines = json.loads(result.removeprefix("RESULT "))
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert code == 6
+    assert "No space left on device for " in error
+    assert " bytes, " in error
+    assert ("checkpoints/last" if "last" in name else name) in error
+    assert (status["state"], status["exit_code"]) == ("failed", 6)
+    assert (changed, left) == ([], [])
+    assert (again, lines) == (0, 3)
+    assert done.stderr.count("Traceback") == 0
