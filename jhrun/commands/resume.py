@@ -112,18 +112,17 @@ def restore(
     records = list(read_lines(folder.metrics))
     if any(folder.path.glob("checkpoints/last*/state.json")):
         checkpoint = Checkpoint.load(folder.checkpoint("last"))
-        before_data, data = checkpoint.info.get("data", {}).get("sha256"), trainer.data["sha256"]
-        if before_data != data:
-            different.append(f"data (SHA-256): {before_data} → {data}")
-            _refuse(folder, different, forced)
         try:
             trainer.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             what = f"the checkpoint does not fit the run's network ({error})"
             raise RunError(what, str(folder.path), "was config.yaml changed?") from error
         if not forced:
-            shape = trainer.dataset.spec.shape
-            canary.verify(folder.canary, "last", checkpoint.info, trainer.model, shape)
+            canary.verify(folder.canary, "last", checkpoint.info, trainer.model, trainer.dataset.spec.shape)
+        trained_on, data = checkpoint.info["data"]["sha256"], trainer.data["sha256"]
+        if trained_on != data:
+            different.append(f"data (SHA-256): {trained_on} → {data}")
+            _refuse(folder, different, forced)
     elif len(records) > 1:
         what = f"{len(records)} epochs are recorded, but the checkpoint is gone"
         raise RunError(what, str(folder.checkpoint("last")), "put it back, or start a new run")
