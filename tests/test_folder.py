@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jhrun.errors import RunError
-from jhrun.files import aside, read_json, sha256, sync_folder, write_aside, write_json
+from jhrun.files import as_line, aside, read_json, read_lines, sha256, sync_folder, write_aside, write_json
 from jhrun.folder import RunFolder
 
 
@@ -147,6 +147,36 @@ def test_what_cannot_be_read_is_named(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+def changed(text):
+    """The same with another value; without a checksum; with that of another record."""
+    return [text.replace("0.5", "0.25"), '{"loss": 0.5}\n', as_line({"loss": 0.5}).replace("loss", "lost")]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_record_that_was_changed_is_refused_and_another_layout_is_not(tmp_path, number):
+    path = tmp_path / "r.json"
+    write_json(path, {"loss": 0.5, "lr": 1})
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(whole.items())), indent=7))
+    assert read_json(path) == {"loss": 0.5, "lr": 1}
+    path.write_text(changed(json.dumps(whole))[number])
+    with pytest.raises(RunError, match="checksum") as caught:
+        read_json(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_line_that_was_changed_is_refused_whichever_it_is(tmp_path, number):
+    path = tmp_path / "r.jsonl"
+    lines = [as_line({"loss": loss}) for loss in (1, 0.5, 2)]
+    path.write_text("".join(lines))
+    assert [line["loss"] for line in read_lines(path)] == [1, 0.5, 2]
+    path.write_text(lines[0] + changed(lines[1])[number] + lines[2])
+    with pytest.raises(RunError, match="checksum") as caught:
+        list(read_lines(path))
+    assert str(path) in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"abc", os.urandom(1 << 20)], ids=len)
 def test_sha256_is_that_of_the_bytes(tmp_path, content):
     path = tmp_path / "file"
@@ -201,7 +231,7 @@ def test_evaluations_are_the_finished_ones_by_their_date_whatever_a_copy_did_to_
     for age, name in enumerate(["c", "a", "b"]):
         folder = run.evaluation(name)
         folder.mkdir(parents=True)
-        (folder / "results.json").write_text(json.dumps({"date": f"2026-01-01T00:00:0{9 - age}.000+00:00"}))
+        write_json(folder / "results.json", {"date": f"2026-01-01T00:00:0{9 - age}.000+00:00"})
         os.utime(folder / "results.json", (1000 + age, 1000 + age))
     (run.evaluation("unfinished")).mkdir()
     assert [path.name for path in run.evaluations()] == ["b", "a", "c"]

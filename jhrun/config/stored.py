@@ -108,9 +108,9 @@ def read(path: Path, plugins: Sequence[str] | None = None) -> dict[str, Any]:
         raise RunError("holds no mapping", str(path), "the run is damaged")
     for keys, value in _leaves(values):
         _refuse_unsafe(keys, value, path, plugins)
-    body, _, seal = text.rpartition(_SEAL)
+    body, mark, seal = text.rpartition(_SEAL)
     if seal.strip() != _sha256(body):
-        what = f"its checksum is {seal.strip() or 'missing'} instead of {_sha256(body)}"
+        what = f"its checksum is {seal.strip()} instead of {_sha256(body)}" if mark else "its checksum is missing"
         raise RunError(what, str(path), "it was damaged or changed: restore it, or start a new run")
     missing = [key for key in REQUIRED if key not in values]
     if missing:

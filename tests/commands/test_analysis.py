@@ -11,14 +11,11 @@ import pytest
 from jhrun.cli import main
 from jhrun.commands.analysis import estimator
 from jhrun.config import objects, stored
+from jhrun.files import read_json
 from jhrun.reporting import curvature as pictures
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
-
-
-def read(path):
-    return json.loads(path.read_text())
 
 
 def read_columns(path):
@@ -38,14 +35,14 @@ def measured(tmp_path_factory):
 
 def test_the_attacks_run_too_and_split_the_examples(measured):
     each, found = (np.load(measured / f"eval/x/{name}.npz") for name in ("per_example", "curvature"))
-    assert read(measured / "eval/x/results.json")["attacks"].keys() == {"fgsm", "pgd20"}
+    assert read_json(measured / "eval/x/results.json")["attacks"].keys() == {"fgsm", "pgd20"}
     right = each["clean"] == each["target"]
     robust = each["fgsm.robust"] & each["pgd20.robust"]
     assert np.array_equal(found["outcome"] == 0, robust)
     assert np.array_equal(found["outcome"] == 1, right & ~robust)
     assert np.array_equal(found["outcome"] == 2, ~right)
     assert np.array_equal(found["margin"] > 0, right)
-    record = read(measured / "eval/x/curvature.json")
+    record = read_json(measured / "eval/x/curvature.json")
     assert record["n"] == 359
     assert record["missed"] == 0
     assert (found["residual"] <= record["tolerance"]).all()
@@ -66,8 +63,8 @@ def test_slices_follow_the_shown_images(measured):
 
 
 def test_the_report_has_it_with_the_figures_data(measured):
-    report, text = read(measured / "report.json"), (measured / "report.md").read_text()
-    assert report["curvature"] == read(measured / "eval/x/curvature.json")
+    report, text = read_json(measured / "report.json"), (measured / "report.md").read_text()
+    assert report["curvature"] == read_json(measured / "eval/x/curvature.json")
     assert "not a certificate" in text
     assert "not a certificate" in (measured / "report.html").read_text()
     for name in ("curvature", "slices"):
@@ -87,7 +84,7 @@ def test_the_report_has_it_with_the_figures_data(measured):
 
 
 def test_every_key_is_documented(measured):
-    record = read(measured / "report.json")["curvature"]
+    record = read_json(measured / "report.json")["curvature"]
     for key in ["curvature", *record, *record["groups"], *record["groups"]["all"], *record["share"]]:
         assert f"`{key}`" in DOCUMENTED, key
     for name in ("curvature", "slices"):
@@ -104,7 +101,7 @@ def test_the_same_seed_gives_the_same_figures_and_a_later_evaluation_without_it_
         first, second = (np.load(f"run/eval/{of}/{name}.npz") for of in ("x", "again"))
         assert all(np.array_equal(first[key], second[key]) for key in first)
     assert jhrun("eval", "run=run", "attack=fgsm", "name=y")[0] == 0
-    assert read(Path("run/report.json"))["curvature"] is None
+    assert read_json(Path("run/report.json"))["curvature"] is None
 
 
 def test_any_other_analysis_is_refused_in_a_line(tiny, jhrun):
@@ -121,7 +118,7 @@ def test_without_penalty_attacks_or_radius_the_rest_is_measured(tiny, jhrun):
     code, out, err = jhrun("eval", "run=run", "analysis=curvature", "attack=[]", "epsilon=0", "name=bare")
     assert code == 0, err
     assert "Gauss-Newton" in out
-    record = read(run / "eval/bare/curvature.json")
+    record = read_json(run / "eval/bare/curvature.json")
     assert record["share"] is None
     assert record["groups"].keys() == {"all", "survived", "wrong"}
     assert len(record["warnings"]) == 1

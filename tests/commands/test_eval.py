@@ -1,14 +1,16 @@
 """jhrun eval: the same numbers again, others under another name, nothing overwritten."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jhrun.config import stored
+from jhrun.files import read_json, write_json
+
 
 def results(run: Path, name: str):
-    return json.loads((run / "eval" / name / "results.json").read_text())
+    return read_json(run / "eval" / name / "results.json")
 
 
 def figures(record):
@@ -65,7 +67,7 @@ def test_a_setting_of_an_attack_can_be_changed(tiny, jhrun):
 
 def test_last_is_taken_unless_best_is_asked_for(tiny, jhrun):
     run = tiny("evaluate=false", "train.epochs=3")
-    best = json.loads((run / "checkpoints/best/state.json").read_text())["epoch"]
+    best = read_json(run / "checkpoints/best/state.json")["epoch"]
     for name in ("last", "best"):
         code, _, err = jhrun("eval", "run=run", f"checkpoint={name}", f"name={name}", "attack=fgsm")
         assert code == 0, err
@@ -90,7 +92,7 @@ def test_a_taken_or_wandering_name_is_refused(tiny, jhrun, name):
 def test_the_report_shows_the_newest_evaluation_and_lists_all(tiny, jhrun):
     run = tiny()
     assert jhrun("eval", "run=run", "attack=fgsm", "epsilon=0.2", "name=second")[0] == 0
-    report = json.loads((run / "report.json").read_text())
+    report = read_json(run / "report.json")
     assert report["evaluation"] == "second"
     assert report["attacks"].keys() == {"fgsm"}
     assert list(report["evaluations"]) == ["fgsm+pgd20", "second"]
@@ -98,12 +100,12 @@ def test_the_report_shows_the_newest_evaluation_and_lists_all(tiny, jhrun):
 
 def test_report_writes_it_again_from_the_records(tiny, jhrun):
     run = tiny()
-    before = json.loads((run / "report.json").read_text())
+    before = read_json(run / "report.json")
     (run / "report.json").unlink()
     code, out, _ = jhrun("report", "run")
     assert code == 0
     assert out.splitlines()[-1] == str(run)
-    assert json.loads((run / "report.json").read_text()) == before
+    assert read_json(run / "report.json") == before
 
 
 def test_a_folder_that_is_no_run_is_refused(jhrun, tmp_path):
@@ -175,9 +177,9 @@ def test_attacks_in_l2_have_a_radius_of_their_own_and_stay_out_of_the_worst_case
 
 def test_a_run_without_epsilon_l2_is_asked_for_it_where_it_is_needed(tiny, jhrun):
     run = tiny("evaluate=false")
-    config = run / "config.yaml"
-    lines = config.read_text().splitlines(keepends=True)
-    config.write_text("".join(line for line in lines if not line.startswith("epsilon_l2")))
+    values = stored.read(run / "config.yaml")
+    del values["epsilon_l2"]
+    stored.write(run / "config.yaml", values)
     assert jhrun("eval", "run=run", "attack=[fgsm,pgd20]")[0] == 0
     code, _, err = jhrun("eval", "run=run", "attack=[fgsm,deepfool]")
     assert code == 2
@@ -198,11 +200,11 @@ def test_values_out_of_range_are_named(tiny, jhrun, wrong):
 def test_a_report_of_an_evaluation_by_an_older_version(tiny, jhrun):
     run = tiny()
     path = run / "eval/fgsm+pgd20/results.json"
-    record = json.loads(path.read_text())
+    record = read_json(path)
     del record["worst_case_norm"]
     for attack in record["attacks"].values():
         del attack["last"], attack["attacked"]
-    path.write_text(json.dumps(record))
+    write_json(path, record)
     code, out, err = jhrun("report", "run")
     assert code == 0, err
     assert "worst case" in out

@@ -1,6 +1,5 @@
 """jhrun eval: subsets, resumption after a real kill, time told beforehand, verdicts and strictness."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -9,13 +8,15 @@ import time
 import numpy as np
 import pytest
 
+from jhrun.files import read_json, write_json
+
 
 def results(run, name):
-    return json.loads((run / "eval" / name / "results.json").read_text())
+    return read_json(run / "eval" / name / "results.json")
 
 
 def verdict(run, name):
-    found = json.loads((run / "eval" / name / "verdict.json").read_text())
+    found = read_json(run / "eval" / name / "verdict.json")
     return found["verdict"], {check["name"]: check["outcome"] for check in found["checks"]}
 
 
@@ -69,7 +70,7 @@ def test_an_interrupted_evaluation_is_not_mixed_with_another(tiny, jhrun):
     run = tiny("evaluate=false")
     begun = run / "eval/mine/unfinished"
     begun.mkdir(parents=True)
-    (begun / "request.json").write_text('{"seed": 9}')
+    write_json(begun / "request.json", {"seed": 9})
     code, _, err = jhrun("eval", "run=run", "attack=fgsm", "name=mine")
     assert code == 4
     assert "other settings" in err
@@ -81,18 +82,18 @@ def test_training_ends_with_a_verdict_of_suspect_and_says_how_to_check_more(tiny
     outcome, checks = verdict(run, "fgsm+pgd20")
     assert outcome == "suspect"
     assert "not checked" in checks.values()
-    report = json.loads((run / "report.json").read_text())
+    report = read_json(run / "report.json")
     assert report["verdict"]["verdict"] == "suspect"
 
 
 def test_a_fail_is_exit_8_where_it_is_asked_for(tiny, jhrun):
     run = tiny("evaluate=false", "train.epochs=1")
     state = run / "checkpoints/best/state.json"
-    record = json.loads(state.read_text())
+    record = read_json(state)
     assert record["selection"] == {"rule": "highest validation accuracy", "part": "validation"}
     # what a run would say whose epoch was chosen with test data
     record["selection"]["part"] = "test"
-    state.write_text(json.dumps(record))
+    write_json(state, record)
     call = ["eval", "run=run", "checkpoint=best", "attack=fgsm", "subset=50"]
     code, out, err = jhrun(*call, "name=lenient")
     assert code == 0, err

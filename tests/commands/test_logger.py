@@ -1,6 +1,5 @@
 """jhrun train logger=tensorboard: the same run, and its records in TensorBoard's files."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from jhrun.files import read_json, read_lines
 from jhrun.loggers.tensorboard import TAGS
 
 
 def records(run):
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return list(read_lines(run / "metrics.jsonl"))
 
 
 def read(run):
@@ -44,7 +44,7 @@ def test_it_holds_the_records_and_changes_nothing_of_the_run(tiny):
     run, plain = tiny("logger=tensorboard"), tiny(folder="plain")
     assert_same_weights(run, plain)
     assert_curves_are_the_records(run)
-    report = json.loads((run / "report.json").read_text())
+    report = read_json(run / "report.json")
     figures = {"clean": report["clean"], **report["attacks"], "worst_case": report["worst_case"]}
     found = read(run)
     for name, figure in figures.items():

@@ -10,6 +10,8 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from jhrun.files import append_line, read_lines
+
 FAST = ["model=mlp", "model.widths=[8]", "solver=tracked", "attack=fgsm", "train.epochs=1", "evaluate=false"]
 SEARCH = ["-m", *FAST, "search=optuna", "search.startup=3", "hydra.sweep.dir=sweep"]
 
@@ -56,7 +58,7 @@ def test_a_trial_is_watched_on_validation_data_alone(jhrun):
     code, out, err = jhrun("train", *SEARCH, "search.trials=1", "train.epochs=2", "model.widths=choice([8],[12])")
     assert code == 0, err
     (lines,) = Path("sweep").glob("*/validation.jsonl")
-    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    records = list(read_lines(lines))
     assert [record["epoch"] for record in records] == [1, 2]
     last, final = records[-1], json.loads((lines.parent / "validation.json").read_text())
     assert final["n"] == last["n"] == 143
@@ -97,19 +99,18 @@ def test_a_search_without_m_is_refused(jhrun):
 
 def test_a_run_can_be_watched_on_the_test_set_and_resumed(tiny, jhrun):
     whole = tiny("train.epochs=3", "watch.part=test", "watch.epochs=2", "watch.examples=50", folder="whole")
-    lines = [json.loads(line) for line in (whole / "selected.jsonl").read_text().splitlines()]
+    lines = list(read_lines(whole / "selected.jsonl"))
     assert [(line["epoch"], line["n"]) for line in lines] == [(1, 50), (2, 50), (3, 50)]
     assert [line["pgd20"] is None for line in lines] == [True, False, False]
     plain = tiny("train.epochs=3", folder="plain")
     weights = "checkpoints/last/weights.safetensors"
     assert (plain / weights).read_bytes() == (whole / weights).read_bytes()
     part = tiny("train.epochs=2", "watch.part=test", "watch.examples=50", folder="part")
-    with (part / "selected.jsonl").open("a") as file:
-        # of an epoch whose checkpoint was never written
-        file.write('{"epoch": 3, "clean": 0.5, "pgd20": 0.5, "n": 50}\n')
+    # of an epoch whose checkpoint was never written
+    append_line(part / "selected.jsonl", {"epoch": 3, "clean": 0.5, "pgd20": 0.5, "n": 50})
     code, _, err = jhrun("train", "resume=part", "train.epochs=3")
     assert code == 0, err
-    again = [json.loads(line) for line in (part / "selected.jsonl").read_text().splitlines()]
+    again = list(read_lines(part / "selected.jsonl"))
     assert [line["epoch"] for line in again] == [1, 2, 3]
     assert again[1:] == lines[1:]
 

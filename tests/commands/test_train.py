@@ -1,6 +1,5 @@
 """jhrun train: what it writes, refuses, keeps and resumes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,12 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from jhrun.config import stored
+from jhrun.files import as_line, read_json, read_lines
+
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 
 
 def read(path: Path):
-    text = path.read_text()
-    return [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
+    return list(read_lines(path)) if path.suffix == ".jsonl" else read_json(path)
 
 
 def without_times(lines):
@@ -395,8 +396,9 @@ def test_a_line_of_iterations_is_rounded(tiny):
 
 def test_a_stored_configuration_cannot_pass_by_a_likeness_of_names(tiny, jhrun):
     run = tiny("evaluate=false")
-    text = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(text.replace("jhrun.objectives.classification.CrossEntropy", "os.system"))
+    values = stored.read(run / "config.yaml")
+    values["objective"]["_target_"] = "os.system"
+    stored.write(run / "config.yaml", values)
     assert jhrun("train", "resume=run", "train.epochs=3", "plugins=cosmos")[0] == 2
     assert jhrun("train", "resume=run", "train.epochs=3", "plugins=[cosmos]")[0] == 7
 
@@ -444,18 +446,18 @@ def test_auto_says_stores_and_reports_what_it_took_and_a_resumed_run_keeps_to_it
     code, out, err = jhrun("train", *small)
     assert code == 0, err
     run = Path(out.splitlines()[-1])
-    decisions = [json.loads(line) for line in (run / "decisions.jsonl").read_text().splitlines()]
+    decisions = read(run / "decisions.jsonl")
     assert [d["epoch"] for d in decisions] == [1, 2, 3]
     assert f"epoch 1: Jacobian by {decisions[0]['solver']}" in out
     assert all(d["measured"][0] == {**d["measured"][0], "solver": "exact", "n": 0} for d in decisions)
-    assert json.loads((run / "report.json").read_text())["decisions"] == decisions
+    assert read(run / "report.json")["decisions"] == decisions
     assert "from epoch 1, truth" in (run / "report.md").read_text()
     # as after a crash between a decision and the checkpoint after it
     torn = [*decisions, {**decisions[-1], "epoch": 5, "solver": "exact", "n": 0}]
-    (run / "decisions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in torn) + '{"epoch": 6, "pen')
+    (run / "decisions.jsonl").write_text("".join(map(as_line, torn)) + '{"epoch": 6, "pen')
     code, out, err = jhrun("train", "resume=run", "train.epochs=5")
     assert code == 0, err
-    after = [json.loads(line) for line in (run / "decisions.jsonl").read_text().splitlines()]
+    after = read(run / "decisions.jsonl")
     assert after[:3] == decisions
     assert [d["epoch"] for d in after] == [1, 2, 3, 5]
     code, out, err = jhrun("eval", "run=run", "analysis=curvature", "subset=20", "attack=[]", "epsilon=0")

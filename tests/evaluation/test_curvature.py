@@ -16,6 +16,7 @@ from jhrun.evaluation import curvature as module
 from jhrun.evaluation.analysis import UNITS, outcomes, record, save_analysis
 from jhrun.evaluation.curvature import BATCH, TOLERANCE, Estimator, curvature, double, logit_margin
 from jhrun.evaluation.store import read_npz
+from jhrun.files import read_json
 from jhrun.linalg import Direction, Exact, Lanczos
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, HessianDiagonality, Jacobian
@@ -340,7 +341,7 @@ def test_what_is_kept_is_what_was_measured_with_its_units(tmp_path):
     assert np.array_equal(arrays["sigma_max"], found.sigma_max.numpy())
     assert np.array_equal(arrays["lambda_top"], found.eigenvalue.value.numpy())
     assert arrays["sigma_max"].dtype == np.float64
-    stored = json.loads((tmp_path / "curvature.json").read_text())
+    stored = read_json(tmp_path / "curvature.json")
     assert stored == json.loads(json.dumps(kept.flat()))
     assert set(stored) == set(CurvatureRecord.__dataclass_fields__)
     for code, group in enumerate(("survived", "broken", "wrong")):

@@ -1,7 +1,5 @@
 """An evaluation that was interrupted goes on after the last attack that was done, to the same end."""
 
-import json
-
 import pytest
 import torch
 from torch import nn
@@ -11,6 +9,7 @@ from jhrun.data import Part
 from jhrun.errors import RunError
 from jhrun.evaluation import Unfinished, evaluate
 from jhrun.evaluation.unfinished import _TENSORS
+from jhrun.files import write_json
 
 
 class KilledError(Exception):
@@ -79,7 +78,7 @@ def test_another_request_does_not_touch_it(tmp_path):
 def test_a_finished_one_is_left_alone(tmp_path):
     kept = Unfinished(tmp_path / "e", REQUEST)
     kept.begin()
-    (tmp_path / "e/results.json").write_text(json.dumps({}))
+    write_json(tmp_path / "e/results.json", {})
     assert not kept.fits()
     kept.finish()
     assert [path.name for path in (tmp_path / "e").iterdir()] == ["results.json"]

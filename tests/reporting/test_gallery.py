@@ -1,7 +1,6 @@
 """A report with a verdict, classes and a curve, of a run as the command line leaves it; and of an older one."""
 
 import csv
-import json
 import os
 import shutil
 from dataclasses import asdict
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from jhrun.cli import main
+from jhrun.files import read_json, write_json
 from jhrun.records import PASS, SUSPECT, Check, CurveRecord, Proportion, Verdict
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -18,10 +18,6 @@ DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 NEW = ("total", "per_class", "curve")
 SUBSET = "359 of 5,000 test examples, drawn at random"
-
-
-def read(path):
-    return json.loads(path.read_text())
 
 
 def columns(path):
@@ -37,8 +33,8 @@ def older(tmp_path_factory):
     assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
     assert main(["eval", f"run={run}", "attack=[fgsm,uniform,gaussian]", "name=x", "analysis=curvature"]) == 0
     place = run / "eval/x"
-    old = {key: value for key, value in read(place / "results.json").items() if key not in NEW}
-    (place / "results.json").write_text(json.dumps(old))
+    old = {key: value for key, value in read_json(place / "results.json").items() if key not in NEW}
+    write_json(place / "results.json", old)
     (place / "verdict.json").unlink(missing_ok=True)
     shutil.rmtree(run / "figures")
     assert main(["report", str(run)]) == 0
@@ -51,7 +47,7 @@ def run(older):
     run = older.parent / "full"
     shutil.copytree(older, run)
     place = run / "eval/x"
-    record, each = read(place / "results.json"), np.load(place / "per_example.npz")
+    record, each = read_json(place / "results.json"), np.load(place / "per_example.npz")
     curve = CurveRecord(
         "PGD", "inf", {}, 5000, tuple((e, Proportion.of(round(300 * (1 - e)), 359)) for e in (0.0, 0.1, 1.0))
     )
@@ -62,7 +58,7 @@ def run(older):
         worst = Proportion.of(0, int(those.sum()))
         per_class[name] = {"clean": asdict(clean), "worst_case": asdict(worst)}
     record |= {"total": 5000, "per_class": per_class, "curve": curve.flat()}
-    (place / "results.json").write_text(json.dumps(record))
+    write_json(place / "results.json", record)
     text = (
         "logits & probabilities: <not> the same, and a_very_long_word_that_must_not_make_the_page_wider_than_it_is"
     )
@@ -70,13 +66,13 @@ def run(older):
         Check("suite", SUSPECT, None, None, text, "arXiv 2003.01690"),
         Check("clean accuracy recomputed", PASS, 0.0, 0.0, text, "arXiv 1902.06705"),
     )
-    (place / "verdict.json").write_text(json.dumps(Verdict(checks).flat()))
+    write_json(place / "verdict.json", Verdict(checks).flat())
     assert main(["report", str(run)]) == 0
     return run
 
 
 def test_an_older_evaluation_is_still_reported(older):
-    report = read(older / "report.json")
+    report = read_json(older / "report.json")
     assert report["verdict"] is report["per_class"] is report["curve"] is None
     assert report["total"] == report["clean"]["n"] == 359
     assert "all 359 test examples" in (older / "report.md").read_text()
@@ -86,10 +82,10 @@ def test_an_older_evaluation_is_still_reported(older):
 
 
 def test_the_report_has_verdict_classes_and_curve_of_the_newest_evaluation(run):
-    report = read(run / "report.json")
-    assert report["verdict"] == read(run / "eval/x/verdict.json")
+    report = read_json(run / "report.json")
+    assert report["verdict"] == read_json(run / "eval/x/verdict.json")
     for key in NEW:
-        assert report[key] == read(run / "eval/x/results.json")[key]
+        assert report[key] == read_json(run / "eval/x/results.json")[key]
 
 
 def test_the_verdict_comes_first(run):
@@ -124,7 +120,7 @@ def test_every_figure_has_its_data_beside_it(run):
     page = (run / "report.html").read_text()
     assert all(f'download="{name}.csv"' in page for name in drawn)
     assert columns(figures / "training.csv")["task_loss"] == [
-        str(e["task_loss"]) for e in read(run / "report.json")["epochs"]
+        str(e["task_loss"]) for e in read_json(run / "report.json")["epochs"]
     ]
     grid, each = columns(figures / "adversarial_fgsm.csv"), np.load(run / "eval/x/per_example.npz")
     position = np.load(run / "eval/x/images.npz")["position"]
@@ -134,7 +130,7 @@ def test_every_figure_has_its_data_beside_it(run):
 
 
 def test_every_key_is_documented(run):
-    report = read(run / "report.json")
+    report = read_json(run / "report.json")
     point = report["curve"]["points"][0]
     for key in [*report, *report["verdict"], *report["verdict"]["checks"][0], *report["curve"], *point]:
         assert f"`{key}`" in DOCUMENTED or f"{key}," in DOCUMENTED or f"{{{key}" in DOCUMENTED, key

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from jhrun.cli import main
-from jhrun.files import read_lines
+from jhrun.commands.environment import resumed
+from jhrun.files import as_line, read_lines
 from jhrun.reporting import tables, words
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -53,8 +54,11 @@ def test_the_page_tells_the_peak_of_the_memory(run):
 def test_the_documented_keys_are_those_of_the_report(run):
     report = json.loads((run / "report.json").read_text())
     documented = (Path(__file__).parents[2] / "docs/report.md").read_text()
+    again = resumed({}, report["environment"], epoch=1, step=0, differences=[])
     for key in [
         *report,
+        *again,
+        *again["resumed"][0],
         *report["epochs"][0],
         *report["environment"],
         *report["status"],
@@ -93,9 +97,9 @@ def test_the_page_opens_in_a_browser_without_asking_for_anything(run, width):
 
 def test_a_line_cut_off_by_a_crash_is_left_out(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    assert read_lines(path) == []
-    path.write_text('{"epoch": 1}\n{"epoch": 2')
-    assert read_lines(path) == [{"epoch": 1}]
+    assert list(read_lines(path)) == []
+    path.write_text(as_line({"epoch": 1}) + '{"epoch": 2')
+    assert list(read_lines(path)) == [{"epoch": 1}]
 
 
 def test_a_table_escapes_what_markdown_would_read():

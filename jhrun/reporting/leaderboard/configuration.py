@@ -7,9 +7,10 @@ from typing import Any
 from jhrun.reporting import words
 from jhrun.reporting.text import one_line
 
-INDIFFERENT = frozenset(
-    {"seed", "device", "threads", "checkpoint", "log", "resume", "plugins", "logger", "sweep", "dataset.download"}
-)
+INDIFFERENT = frozenset({
+    "seed", "device", "threads", "checkpoint", "log", "resume", "resume_force", "plugins", "logger", "sweep",
+    "dataset.download",
+})  # fmt: skip
 """Keys that do not change what comes out; and ``dataset.root`` of data that are downloaded."""
 
 CODE = "code"

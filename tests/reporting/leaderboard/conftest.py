@@ -1,6 +1,5 @@
 """A few runs, trained for real in a second each."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
+from jhrun.files import read_json, write_json
 
 TINY = ["model=mlp", "model.widths=[8]", "train.epochs=1", "solver=lanczos", "solver.iterations=1"]
 
@@ -43,7 +43,7 @@ def sweep(trained, tmp_path):
             "config": None if refused else config, "state": state, "exit_code": None, "error": error,
             "seconds": None, "log": f"jobs/{name}.log",
         }  # fmt: skip
-        (folder / f"jobs/{name}.json").write_text(json.dumps(record))
+        write_json(folder / f"jobs/{name}.json", record)
 
     for number, name in enumerate(["zero", "one", "plain"]):
         shutil.copytree(trained / name, folder / name)
@@ -59,6 +59,6 @@ def report_of(runs):
     """A run's ``report.json``."""
 
     def read(name):
-        return json.loads((Path(runs) / name / "report.json").read_text())
+        return read_json(Path(runs) / name / "report.json")
 
     return read

@@ -1,12 +1,12 @@
 """Which cells a folder has."""
 
-import json
 import os
 
 import pytest
 
 from jhrun.config import stored
 from jhrun.errors import RunError
+from jhrun.files import read_json, write_json
 from jhrun.reporting.leaderboard.cells import cells_in, is_sweep
 
 
@@ -29,7 +29,7 @@ def test_jobs_come_in_the_order_of_their_numbers_then_runs_without_a_job(sweep):
 
 def test_a_record_cannot_name_another_folder_and_a_damaged_one_is_a_failed_cell(sweep):
     file = sweep / "jobs/a.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"id": "../../elsewhere", "number": "x"}))
+    write_json(file, read_json(file) | {"id": "../../elsewhere", "number": "x"})
     (sweep / "jobs/b.json").write_text("{")
     cells = cells_in(sweep, stored.read)
     assert [cell.folder for cell in cells[3:]] == [None] * 3

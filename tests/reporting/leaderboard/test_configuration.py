@@ -15,6 +15,7 @@ from jhrun.reporting.leaderboard.labels import labels
         ({"device": "cuda"}, True),
         ({"threads": 3}, True),
         ({"checkpoint": {"steps": 5}}, True),
+        ({"resume_force": True}, True),
         ({"plugins": ["mine"], "sweep": {"workers": 2}, "logger": {"x": 1}, "resume": "there"}, True),
         ({"dataset": {"root": "elsewhere", "download": False}}, True),
         ({"dataset": {"root": "elsewhere"}}, False),

@@ -9,6 +9,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
+from jhrun.files import as_line, write_json
 from jhrun.reporting.leaderboard.published import METHODS, TABLES
 
 SELECTED = [{"epoch": 1, "clean": 0.5, "pgd20": 0.4, "n": 359}, {"epoch": 2, "clean": 0.3, "pgd20": 0.45, "n": 9}]
@@ -25,9 +26,9 @@ def protocol(runs):
             config["paper"] = {"table": table, "method": method, "scale": scale}
             if dataset:
                 config["dataset"]["_target_"] = dataset
-            (runs / name / "config.yaml").write_text(stored.as_yaml(config))
+            stored.write(runs / name / "config.yaml", config)
             (runs / name / "report.json").unlink(missing_ok=True)
-        (runs / "one/selected.jsonl").write_text("".join(json.dumps(line) + "\n" for line in SELECTED))
+        (runs / "one/selected.jsonl").write_text("".join(map(as_line, SELECTED)))
         return runs
 
     return make
@@ -91,7 +92,7 @@ def test_a_stronger_evaluation_lowers_the_worst_case_and_the_best_checkpoint_doe
         shutil.copytree(source, target)
         worst = {"accuracy": accuracy, "n": 359, "ci95": [0.0, 0.1]}
         changed = {"name": name, "checkpoint": checkpoint, "worst_case": worst, "date": f"9{usual['date']}"}
-        (target / "results.json").write_text(json.dumps(usual | changed))
+        write_json(target / "results.json", usual | changed)
     (table,) = board(folder, "paper=true")["paper"]
     figures = table["lines"][0]["figures"]
     assert figures["worst_case"]["mean"] == 0.001

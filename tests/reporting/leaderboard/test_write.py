@@ -11,6 +11,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
+from jhrun.files import _checksum, as_line, read_json, write_json
 from jhrun.reporting.leaderboard import Cell, cells_in, write_leaderboard
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -85,7 +86,9 @@ def test_an_older_leaderboard_is_replaced(runs):
 
 def test_a_damaged_run_is_a_failed_cell_and_ends_nothing(runs):
     (runs / "one/metrics.jsonl").write_text("{]\n")
-    (runs / "plain/eval/fgsm+pgd20/results.json").write_text('{"attacks": {"x": 3}, "clean": {"accuracy": NaN}}')
+    results = runs / "plain/eval/fgsm+pgd20/results.json"
+    spoilt = read_json(results) | {"attacks": {"x": 3}, "clean": {"accuracy": float("nan")}}
+    results.write_text(json.dumps(spoilt | {"checksum": _checksum(spoilt)}))
     table, board = write(runs)
     states = {Path(c["run"]).name: (c["state"], c["error"]) for c in board["cells"]}
     assert states["zero"] == ("finished", None)
@@ -96,18 +99,29 @@ def test_a_damaged_run_is_a_failed_cell_and_ends_nothing(runs):
 
 
 @pytest.mark.parametrize("file", ["results.json", "verdict.json"])
-@pytest.mark.parametrize(
-    "content", ["[" * 100_000, '{"a": 1' + "0" * 5000 + "}", "null", '{"attacks": 1, "clean": []}']
-)
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1' + "0" * 5000 + "}", "null", '{"attacks": 1}'])
 def test_whatever_stands_in_a_record_ends_nothing(runs, file, content):
     (runs / "one/eval/fgsm+pgd20" / file).write_text(content)
     _, board = write(runs)
     assert [c["state"] for c in board["cells"] if c["run"].endswith("/one")] == ["failed"]
 
 
+@pytest.mark.parametrize("file", ["results.json", "verdict.json"])
+@pytest.mark.parametrize("content", [{"attacks": 1, "clean": []}, {"verdict": [], "clean": {"accuracy": "x"}}])
+def test_a_whole_record_of_another_shape_ends_nothing_either(runs, file, content):
+    path = runs / "one/eval/fgsm+pgd20" / file
+    # its name and epoch are right: what is wrong is below
+    kept = {key: value for key, value in read_json(path).items() if key in {"name", "epoch"}}
+    write_json(path, kept | content)
+    _, board = write(runs)
+    ((state, error),) = [(c["state"], c["error"]) for c in board["cells"] if c["run"].endswith("/one")]
+    assert state == "failed"
+    assert "records are damaged" in error
+
+
 def test_a_strangers_words_are_no_markup_anywhere(runs):
     status = runs / "one/status.json"
-    status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "failed", "error": HOSTILE}))
+    status.write_text(as_line(read_json(status) | {"state": "failed", "error": HOSTILE}))
     config = stored.read(runs / "plain/config.yaml")
     config["model"] = {"_target_": HOSTILE, HOSTILE: HOSTILE}
     cells = [
