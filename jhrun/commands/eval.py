@@ -171,6 +171,6 @@ def _checkpoint(folder: RunFolder, name: str) -> Path:
     if name not in there and not any(t.startswith(f"{name}.") for t in there):
         remedy = nearest(name, there) if there else "train it further: jhrun train resume=…"
         if name == "best" and there:
-            remedy = "best is chosen by validation accuracy, so it needs dataset.validation above 0; use last"
+            remedy = "best is chosen by validation accuracy, and the run had no validation examples; use last"
         raise RunError(f"there is no checkpoint '{name}'", str(folder.path), remedy)
     return folder.checkpoint(name)
