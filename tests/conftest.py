@@ -3,7 +3,9 @@
 One thread: the networks of the tests are tiny, and on busy cores a second thread costs ten times the work.
 """
 
+import hashlib
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -18,21 +20,69 @@ from jhrun.cli import main
 
 torch.set_num_threads(1)
 
+
+def random_images(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def md5(path):
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 
 
 @pytest.fixture
-def tiny_mnist(tmp_path):
+def write_mnist(monkeypatch):
+    """Write random images in MNIST's files; what is asked of their checksums is theirs. Gives their folder.
+
+    The idx format: big-endian magic number (type 8 is uint8, then the rank) and sizes, then bytes.
+    """
+
+    def write(root, train=40, test=10):
+        raw = root / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name, n in (("train", train), ("t10k", test)):
+            images, labels = random_images(n, 28, 28), np.arange(n, dtype=np.uint8) % 10
+            (raw / f"{name}-images-idx3-ubyte").write_bytes(
+                struct.pack(">4I", 0x803, n, 28, 28) + images.tobytes()
+            )
+            (raw / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, n) + labels.tobytes())
+        sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in raw.iterdir()}
+        monkeypatch.setattr("jhrun.data.integrity.MNIST_SHA256", sums)
+        return raw
+
+    return write
+
+
+@pytest.fixture
+def write_cifar(monkeypatch):
+    """Write 20 images to train on and 20 to test with, and tell torchvision their MD5 sums. Gives their folder."""
+
+    def write(root, source):
+        folder, labels = root / source.base_folder, "labels" if source.__name__ == "CIFAR10" else "fine_labels"
+        folder.mkdir(parents=True)
+        classes = 10 if source.__name__ == "CIFAR10" else 100
+
+        def file(name, content):
+            (folder / name).write_bytes(pickle.dumps(content))
+            return [name, md5(folder / name)]
+
+        images = {"data": random_images(20, 3072), labels: [i * 5 % classes for i in range(20)]}
+        meta = source.meta
+        name, its = file(meta["filename"], {meta["key"]: [f"class {i}" for i in range(classes)]})
+        monkeypatch.setattr(source, "train_list", [file("train", images)])
+        monkeypatch.setattr(source, "test_list", [file("test", images)])
+        monkeypatch.setattr(source, "meta", meta | {"filename": name, "md5": its})
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def tiny_mnist(tmp_path, write_mnist):
     """A root folder with MNIST's files in MNIST's format: 100 + 20 random images."""
-    raw = tmp_path / "mnist root" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    random = np.random.default_rng(0)
-    for part, n in (("train", 100), ("t10k", 20)):
-        images = random.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        labels = np.arange(n, dtype=np.uint8) % 10
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, n, 28, 28) + images.tobytes())
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, n) + labels.tobytes())
-    return raw.parent.parent
+    return write_mnist(tmp_path / "mnist root", 100, 20).parent.parent
 
 
 @pytest.fixture

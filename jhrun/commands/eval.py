@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from jhrun.commands.session import logged, records_read, resources_named, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
-from jhrun.config.values import radius
+from jhrun.config.rules import wrong_classes
+from jhrun.config.values import OF_CLASSES, check, radius
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
@@ -42,9 +44,11 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         RunError: the run cannot be used.
         VerdictError: the verdict is ``fail``, and that was to be an error.
     """
-    call = stored.plain(config)
+    call = stored.resolved(config)
     folder = RunFolder.existing(str(call["run"]))
     values = stored.read(folder.config, call["plugins"])
+    # the run knows how many classes may be asked for
+    check({**call, "dataset": values["dataset"]})
     _place_data(values["dataset"], **call["dataset"])
     with resources_named(folder), logged(folder), Lock(folder.path):
         objects.apply_options(values)
@@ -152,6 +156,10 @@ def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[st
         ConfigError: attacks were asked for that cannot be.
     """
     if data.classes:
+        for name, key in product(attacks, OF_CLASSES):
+            # what nobody typed is at most so many
+            if (full := f"attack.{name}.{key}") in typed_keys(list(overrides)):
+                _refuse_too_many(full, attacks[name].parameters.get(key), len(data.classes))
         return attacks
     asked = [key for key in typed_keys(list(overrides)) if key.split(".")[0] in FOR_CLASSES]
     if asked:
@@ -159,6 +167,13 @@ def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[st
             "the data set has values to predict and no classes to attack", asked[0], f"leave {asked[0]} out"
         )
     return {}
+
+
+def _refuse_too_many(key: str, value: Any, classes: int) -> None:
+    try:
+        wrong_classes(value, classes)
+    except ValueError as error:
+        raise ConfigError(f"{key}={value}: {error}", "configuration", "give values in range") from error
 
 
 def _check_name(folder: RunFolder, name: str) -> None:
@@ -173,6 +188,6 @@ def _checkpoint(folder: RunFolder, name: str) -> Path:
     if name not in there and not any(t.startswith(f"{name}.") for t in there):
         remedy = nearest(name, there) if there else "train it further: jhrun train resume=…"
         if name == "best" and there:
-            remedy = "best is chosen by validation accuracy, so it needs dataset.validation above 0; use last"
+            remedy = "best is chosen by validation accuracy, and the run had no validation examples; use last"
         raise RunError(f"there is no checkpoint '{name}'", str(folder.path), remedy)
     return folder.checkpoint(name)

@@ -1,6 +1,7 @@
 """Everything that a run trains with, from its configuration."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -41,7 +42,7 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
     try:
         # an objective says here, before anything is trained, that it is not for such targets
         objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
-        return Trainer(
+        trainer = Trainer(
             model,
             data,
             objective,
@@ -60,6 +61,26 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error), "train", "change it on the command line") from error
+    _try_smallest_batch(trainer)
+    return trainer
+
+
+def _try_smallest_batch(trainer: Trainer) -> None:
+    """Where an epoch has a batch of one, which batch norm may refuse, say so before the training and not in it."""
+    size, n = trainer.options.batch_size, len(trainer.dataset.train)
+    if size > 1 and (trainer.options.drop_last or n % size != 1):
+        return
+    one = next(trainer.dataset.train[:1].batches(1))
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            # a copy: running means and the like are not to see the example twice
+            deepcopy(trainer.model).train()(one.inputs)
+    except ValueError as error:
+        raise ConfigError(
+            f"the network cannot train on a batch of one example ({error})",
+            f"train.batch_size={size} of {n} training examples",
+            "choose one that leaves no batch of one, or model.normalisation=group",
+        ) from error
 
 
 def _fewer(data: Dataset, n: int | None) -> Dataset:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from jhrun.attacks import Attack
 from jhrun.commands.eval import applicable
-from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
+from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.prepare import prepared
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
@@ -70,6 +70,9 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         attacks = objects.attacks(values, radii, call["plugins"]) if needed else {}
         trainer = prepared(values, device, call["plugins"])
         attacks = applicable(attacks, trainer.dataset, overrides)
+        if values["evaluate"]:
+            # a subset that is too large is told before the training, not after it
+            drawn(trainer.dataset.test, values.get("subset"))
         if finish is None:
             # until here nothing of the run was changed
             command = shlex.join(["jhrun", "train", *overrides])

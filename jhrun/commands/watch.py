@@ -107,5 +107,5 @@ def examples(trainer: Trainer, part: str) -> Part:
     if not data.classes:
         raise ConfigError("the data set has values to predict and no classes to attack", "watch", "leave it out")
     if not len(found):
-        raise ConfigError(f"the {part} part is empty", "watch", "set dataset.validation above 0")
+        raise ConfigError(f"the {part} part is empty", "watch", "raise dataset.validation")
     return found

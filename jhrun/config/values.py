@@ -5,8 +5,20 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from jhrun.config.rules import (
+    counts,
+    device_name,
+    node,
+    one_of,
+    optional,
+    package_names,
+    part,
+    scheduled,
+    share,
+    whole,
+    wrong_classes,
+)
 from jhrun.errors import ConfigError
-from jhrun.training import schedule
 
 
 def radius(value: Any) -> float:
@@ -34,83 +46,6 @@ def radius(value: Any) -> float:
     return number
 
 
-def whole(least: int) -> Callable[[Any], None]:
-    """A check for whole numbers."""
-
-    def check(value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"must be a whole number of at least {least}")
-
-    return check
-
-
-def optional(check: Callable[[Any], Any]) -> Callable[[Any], None]:
-    """The same check, passed by null."""
-    return lambda value: None if value is None else check(value) and None
-
-
-def one_of(*allowed: Any) -> Callable[[Any], None]:
-    """A check for some values."""
-
-    def check(value: Any) -> None:
-        if not any(value is a or (isinstance(a, str) and value == a) for a in allowed):
-            raise ValueError(f"must be one of {', '.join(str(a).lower() for a in allowed)}")
-
-    return check
-
-
-def share(value: Any) -> None:
-    """A check for numbers in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError("must be at least 0 and below 1")
-
-
-def part(value: Any) -> None:
-    """A check for numbers above 0 and up to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError("must be above 0 and at most 1")
-
-
-def device_name(value: Any) -> None:
-    """A check for ``auto``, ``cpu``, ``cuda`` and ``cuda:N``."""
-    name, _, number = str(value).partition(":")
-    if not (value in {"auto", "cpu"} or (name == "cuda" and (number.isdigit() or value == "cuda"))):
-        raise ValueError("must be one of auto, cpu, cuda, cuda:N")
-
-
-def package_names(value: Any) -> None:
-    """A check for a list of packages: of a mere string, every letter would be one."""
-    if not isinstance(value, list) or not all(isinstance(name, str) and name.isidentifier() for name in value):
-        raise ValueError("must be a list of packages, as in [mypackage]")
-
-
-def node(value: Any) -> None:
-    """A check for what must be a mapping of keys."""
-    if not isinstance(value, Mapping):
-        raise ValueError("must hold keys of its own: set them, not it")
-
-
-def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], None]:
-    """A check for every value that a schedule takes: its extremes are among the values that it is written with."""
-
-    def check(value: Any, epochs: int) -> None:
-        schedule(value, epochs)
-        for number in written(value):
-            if not good(number):
-                raise ValueError(f"{number:g} {rule}")
-
-    return check
-
-
-def written(value: Any) -> list[float]:
-    """The values, not the epochs, that a schedule is written with."""
-    if not isinstance(value, Mapping):
-        return [float(value)]
-    if "cosine" in value:
-        return [float(value["cosine"]["start"]), float(value["cosine"].get("end", 0))]
-    return [float(v) for v in value.get("interpolate", value).values()]
-
-
 CHECKS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("train", "dataset", "model", "objective", "regularizer", "solver", "optimizer"), node),
     "train.epochs": whole(1),
@@ -132,6 +67,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "checkpoint": lambda value: None if isinstance(value, Mapping) else one_of("last", "best")(value),
     "dataset.validation": share,
     "dataset.dimension": whole(1),
+    "dataset.crop": whole(0),
     "dataset.hold": whole(1),
     "regularizer.fraction": part,
     "dataset.examples": whole(1),
@@ -139,7 +75,9 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "epsilon_l2": optional(radius),
     "cascade": one_of(True, False),
     "subset": optional(whole(1)),
-    **dict.fromkeys(("rounds", "batches", "batch_size", "classes"), whole(1)),
+    **dict.fromkeys(("rounds", "batches", "batch_size"), whole(1)),
+    "classes": whole(2),
+    "iterations": counts,
     "strict": one_of(True, False),
     "seed": optional(whole(0)),
     "device": device_name,
@@ -157,10 +95,22 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 
 SCHEDULES = {
     "regularizer.weight": scheduled(lambda w: 0 <= w <= 1, "must lie in [0, 1]"),
-    "solver.iterations": scheduled(lambda n: n >= 1 and n == int(n), "must be a whole number of at least 1"),
+    "solver.iterations": scheduled(lambda n: n >= 1 and n.is_integer(), "must be a whole number of at least 1"),
+    "solver.products": scheduled(lambda n: n >= 0 and n.is_integer(), "must be a whole number of at least 0"),
     "solver.truth": scheduled(lambda truth: 0 < truth <= 1, "must be above 0 and at most 1"),
-    "optimizer.lr": scheduled(lambda lr: lr >= 0, "must not be negative"),
+    "optimizer.lr": scheduled(lambda lr: 0 <= lr < math.inf, "must be a finite number of at least 0"),
 }
+
+CLASSES = {
+    "jhrun.data.digits.digits": 10,
+    "jhrun.data.torchvision.mnist": 10,
+    "jhrun.data.torchvision.cifar10": 10,
+    "jhrun.data.torchvision.cifar100": 100,
+}
+"""How many there are where that is known before anything is loaded."""
+
+OF_CLASSES = ("targets", "nearest")
+"""Settings of attacks that say how many of the wrong classes they look at."""
 
 _ABSENT = object()
 
@@ -188,17 +138,22 @@ def check(config: Mapping[str, Any]) -> None:
     for key, rule in CHECKS.items():
         attempt(key, rule)
     epochs = _select(config, "train.epochs")
-    if isinstance(epochs, int) and epochs > 0:
-        for key, timed in SCHEDULES.items():
-            attempt(key, timed, epochs)
+    for key, timed in SCHEDULES.items():
+        # without a good number of epochs the rest can be looked at all the same
+        attempt(key, timed, epochs if isinstance(epochs, int) and epochs > 0 else math.inf)
+    # a run that is gone on with brings its own data set
+    classes = None if config.get("resume") else CLASSES.get(str(_select(config, "dataset._target_")))
+    for name, attack in (config.get("attack") or {}).items():
+        for key in OF_CLASSES if classes and isinstance(attack, Mapping) else ():
+            attempt(f"attack.{name}.{key}", wrong_classes, classes)
     if faults:
         raise ConfigError("; ".join(faults), "configuration", "give values in range")
 
 
 def _select(config: Mapping[str, Any], key: str) -> Any:
-    node: Any = config
-    for part in key.split("."):
-        if not isinstance(node, Mapping) or part not in node:
+    value: Any = config
+    for name in key.split("."):
+        if not isinstance(value, Mapping) or name not in value:
             return _ABSENT
-        node = node[part]
-    return node
+        value = value[name]
+    return value

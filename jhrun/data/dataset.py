@@ -95,8 +95,8 @@ class Dataset:
         """Check what a network could not.
 
         Raises:
-            ValueError: an empty part, a padding below 0, a class number outside the classes, or values with
-                classes.
+            ValueError: an empty part, a padding below 0, fewer than two classes, a class number outside them,
+                or values with classes.
         """
         for name in ("train", "test"):
             if len(getattr(self, name)) == 0:
@@ -109,6 +109,8 @@ class Dataset:
             if self.classes or self.train.targets.ndim != 2:
                 raise ValueError("targets that are values must have shape (N, m), and no classes")
             return
+        if len(self.classes) < 2:
+            raise ValueError(f"classes={self.classes}: there must be two or more to tell apart")
         for label in set(torch.cat([self.train.targets, self.validation.targets, self.test.targets]).tolist()):
             if not 0 <= label < len(self.classes):
                 raise ValueError(f"class number {label} among {len(self.classes)} classes")

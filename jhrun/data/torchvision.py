@@ -12,7 +12,8 @@ from torch import Tensor
 
 from jhrun.data.dataset import Dataset, Part, split
 from jhrun.data.image_folder import image_folder
-from jhrun.errors import DataError
+from jhrun.data.integrity import ensure
+from jhrun.errors import DataError, JhrunError
 
 # image_folder was here: stored runs name it so
 __all__ = ["cifar10", "cifar100", "image_folder", "mnist"]
@@ -111,10 +112,12 @@ def _load(
 ) -> Dataset:
     root = str(Path(root).expanduser().absolute())
     try:
+        # before anything is read: what is wrong is never fetched over
         with _impatient():
-            stored = [source(root, train=train, download=download) for train in (True, False)]
+            ensure(source, Path(root), download=download)
+        stored = [source(root, train=train) for train in (True, False)]
         train, test = (_part(part.data, part.targets) for part in stored)
-    except MemoryError:
+    except (MemoryError, JhrunError):
         raise
     except Exception as error:
         # on files that are something else, torchvision fails in every way there is

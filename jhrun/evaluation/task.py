@@ -27,9 +27,9 @@ def measure(model: nn.Module, part: Part, structure: Structure | None, points: i
 
     Returns:
         ``mse``, the mean over examples and outputs of (z − y)²; ``skill`` = 1 − mse/Var(y), which is 0 for the
-        best constant and 1 for the truth; ``n`` examples. For a symmetric Jacobian ``asymmetry``, the mean of
-        ‖J − Jᵀ‖_F; for a diagonal Hessian ``off_diagonal``, the mean of Σ_{i≠j} H_ij²; both over ``points`` of the
-        examples, exact but for the rounding of the network's own precision.
+        best constant and 1 for the truth, left out where Var(y) is 0; ``n`` examples. For a symmetric Jacobian
+        ``asymmetry``, the mean of ‖J − Jᵀ‖_F; for a diagonal Hessian ``off_diagonal``, the mean of Σ_{i≠j} H_ij²;
+        both over ``points`` of the examples, exact but for the rounding of the network's own precision.
     """
     with evaluation_mode(model):
         with torch.no_grad():
@@ -37,7 +37,9 @@ def measure(model: nn.Module, part: Part, structure: Structure | None, points: i
         errors = (outputs.double() - part.targets.double()).square()
         mse = float(errors.mean())
         variance = float(part.targets.double().var(0, correction=0).mean())
-        figures = {"mse": mse, "skill": 1 - mse / variance, "n": len(part)}
+        # of values that are all alike, as one is, no share is explained
+        skill = {"skill": 1 - mse / variance} if variance > 0 else {}
+        figures = {"mse": mse, **skill, "n": len(part)}
         some = next(part[:points].batches(points)).inputs
         if structure == "symmetric":
             figures["asymmetry"] = _mean([asymmetry(jacobian(model, x)) for x in some])

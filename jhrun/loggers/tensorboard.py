@@ -100,7 +100,7 @@ class TensorBoard:
 def _figures(report: Mapping[str, Any]) -> dict[str, float]:
     """Test figures by tag; an accuracy that is not known, as of a later attack in a cascade, is left out."""
     if report["task"]:
-        return {f"test/{name}": report["task"][name] for name in ("mse", "skill")}
+        return {f"test/{name}": report["task"][name] for name in ("mse", "skill") if name in report["task"]}
     found = {"clean": report["clean"], **report["attacks"], "worst_case": report["worst_case"]}
     known = {name: figure["accuracy"] for name, figure in found.items() if figure}
     return {f"test/{name}": value for name, value in known.items() if value is not None}

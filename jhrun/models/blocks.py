@@ -61,6 +61,24 @@ def normalisation(name: str, channels: int) -> nn.Module:
     raise ValueError(f"normalisation={name!r}: must be one of group, batch, none")
 
 
+def require_values_to_normalise(name: str, channels: int, pixels: int) -> None:
+    """Refuse GroupNorm of groups of one value, which it makes 0.
+
+    Args:
+        name: of the normalisation.
+        channels: of its input.
+        pixels: of its input.
+
+    Raises:
+        ValueError: a group would have one value.
+    """
+    if name == "group" and pixels == 1 and channels <= GROUPS:
+        raise ValueError(
+            f"{channels} channels of 1×1 pixels, one to a group: GroupNorm makes them all 0; use a wider network "
+            "or larger images"
+        )
+
+
 def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """The shape of an image, for networks that need one.
 

@@ -40,12 +40,14 @@ class CNN(nn.Sequential):
         layers: list[nn.Module] = [blocks.Normalise(mean, std)]
         before = channels
         for after in widths:
+            height, width = (height + 1) // 2, (width + 1) // 2
+            blocks.require_values_to_normalise(normalisation, after, height * width)
             layers += [
                 blocks.convolution(before, after, 3, stride=2, standardised=weight_standardisation, bias=True),
                 blocks.normalisation(normalisation, after),
                 blocks.activation(activation),
             ]
-            before, height, width = after, (height + 1) // 2, (width + 1) // 2
+            before = after
         features = before * height * width
         super().__init__(
             *layers,

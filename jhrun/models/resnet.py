@@ -85,16 +85,10 @@ class ResNet(nn.Sequential):
             normalisation: group, batch or none.
             weight_standardisation: of the convolutions' filters.
 
-        Raises:
-            ValueError: GroupNorm would be left with one value a group, which it makes 0.
         """
         channels, height, width = blocks.image_shape(shape)
         side = -(-max(height, width) // 2 ** (len(widths) - 1))
-        if normalisation == "group" and side == 1 and widths[-1] <= blocks.GROUPS:
-            raise ValueError(
-                f"widths end in {widths[-1]} channels of 1×1 pixels, one to a group: GroupNorm makes them all 0; "
-                "use a wider network or larger images"
-            )
+        blocks.require_values_to_normalise(normalisation, widths[-1], side**2)
         conv = partial(blocks.convolution, standardised=weight_standardisation, bias=False)
         norm = partial(blocks.normalisation, normalisation)
         act = partial(blocks.activation, activation)

@@ -28,7 +28,8 @@ def _task_rows(task: dict[str, Any]) -> list[Row]:
     if not task:
         return []
     n = str(task["n"])
-    rows: list[Row] = [("mean squared error", f"{task['mse']:.4g}", n), ("skill", f"{task['skill']:.4f}", n)]
+    rows: list[Row] = [("mean squared error", f"{task['mse']:.4g}", n)]
+    rows += [("skill", f"{task['skill']:.4f}", n)] if "skill" in task else []
     rows += [(STRUCTURE[key], f"{task[key]:.4g}", str(task["points"])) for key in STRUCTURE if key in task]
     return rows
 

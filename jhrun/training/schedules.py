@@ -18,7 +18,7 @@ Schedule = Callable[[float], float]
 """Epochs since the beginning, with fractions → value."""
 
 
-def schedule(description: Any, epochs: int) -> Schedule:
+def schedule(description: Any, epochs: float) -> Schedule:
     """A schedule from the form in which it is written.
 
     Args:
@@ -81,7 +81,7 @@ def _interpolated(stages: list[tuple[float, float]]) -> Schedule:
     return value
 
 
-def _cosine(settings: Any, epochs: int) -> Schedule:
+def _cosine(settings: Any, epochs: float) -> Schedule:
     if not isinstance(settings, Mapping) or not {"start"} <= set(settings) <= {"start", "end", "warmup"}:
         raise ValueError(f"cosine: {settings!r}: needs start, and may have end and warmup")
     start, end = _number(settings["start"]), _number(settings.get("end", 0))

@@ -81,7 +81,7 @@ def test_a_failed_trial_is_told_of(jhrun):
         ("search.trials=0", "search.trials=0: must be a whole number of at least 1"),
         ("optimizer.lr=interval(1,0)", "give a range"),
         ("search.space=null", "nothing is left to be searched"),
-        ("optimizer.lr=interval(-2,-1)", "must not be negative"),
+        ("optimizer.lr=interval(-2,-1)", "must be a finite number of at least 0"),
         ("dataset.validation=0", "the validation part is empty"),
     ],
 )

@@ -3,7 +3,8 @@
 import pytest
 
 from jhrun.config.groups import nearest
-from jhrun.config.values import device_name, radius
+from jhrun.config.rules import device_name
+from jhrun.config.values import radius
 
 
 @pytest.mark.parametrize(

@@ -86,18 +86,20 @@ def test_order_and_pixels_are_those_of_torchvision(root):
 
 def test_grey_images_get_three_channels(tmp_path):
     for part in PARTS:
-        (tmp_path / part / "only").mkdir(parents=True)
-        Image.fromarray(random_images(4, 4)).save(tmp_path / part / "only" / "0.png")
+        for name in ("one", "other"):
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.fromarray(random_images(4, 4)).save(tmp_path / part / name / "0.png")
     data = image_folder(root=str(tmp_path), validation=0)
     assert torch.equal(data.test.inputs[0], torch.from_numpy(random_images(4, 4)).expand(3, 4, 4))
 
 
 def test_what_pillow_warns_of_is_not_the_users_concern(tmp_path):
     for part in PARTS:
-        (tmp_path / part / "only").mkdir(parents=True)
         image = Image.fromarray(random_images(4, 4, 3)).quantize(16)
-        image.save(tmp_path / part / "only" / "0.png", transparency=bytes(range(16)))
-    assert len(image_folder(root=str(tmp_path), validation=0).test) == 1
+        for name in ("one", "other"):
+            (tmp_path / part / name).mkdir(parents=True)
+            image.save(tmp_path / part / name / "0.png", transparency=bytes(range(16)))
+    assert len(image_folder(root=str(tmp_path), validation=0).test) == 2
 
 
 def test_what_systems_leave_beside_images_is_no_image_and_no_class(root):

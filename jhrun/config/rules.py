@@ -1,0 +1,102 @@
+"""Checks of single values: each takes one, and raises a ValueError that says what it must be."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from jhrun.training import schedule
+
+
+def whole(least: int) -> Callable[[Any], None]:
+    """A check for whole numbers."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"must be a whole number of at least {least}")
+
+    return check
+
+
+def optional(check: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """The same check, passed by null."""
+    return lambda value: None if value is None else check(value) and None
+
+
+def one_of(*allowed: Any) -> Callable[[Any], None]:
+    """A check for some values."""
+
+    def check(value: Any) -> None:
+        if not any(value is a or (isinstance(a, str) and value == a) for a in allowed):
+            raise ValueError(f"must be one of {', '.join(str(a).lower() for a in allowed)}")
+
+    return check
+
+
+def share(value: Any) -> None:
+    """A check for numbers in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError("must be at least 0 and below 1")
+
+
+def part(value: Any) -> None:
+    """A check for numbers above 0 and up to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("must be above 0 and at most 1")
+
+
+def counts(value: Any) -> None:
+    """A check for a list of whole numbers."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of whole numbers, as in [1, 2, 4]")
+    for number in value:
+        whole(1)(number)
+
+
+def device_name(value: Any) -> None:
+    """A check for ``auto``, ``cpu``, ``cuda`` and ``cuda:N``."""
+    name, _, number = str(value).partition(":")
+    if not (value in {"auto", "cpu"} or (name == "cuda" and (number.isdigit() or value == "cuda"))):
+        raise ValueError("must be one of auto, cpu, cuda, cuda:N")
+
+
+def package_names(value: Any) -> None:
+    """A check for a list of packages: of a mere string, every letter would be one."""
+    if not isinstance(value, list) or not all(isinstance(name, str) and name.isidentifier() for name in value):
+        raise ValueError("must be a list of packages, as in [mypackage]")
+
+
+def node(value: Any) -> None:
+    """A check for what must be a mapping of keys."""
+    if not isinstance(value, Mapping):
+        raise ValueError("must hold keys of its own: set them, not it")
+
+
+def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], None]:
+    """A check for every value that a schedule takes: its extremes are among the values that it is written with."""
+
+    def check(value: Any, epochs: float) -> None:
+        numbers: list[float] = []
+        # what is not written as a schedule is told by it
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            numbers = written(value)
+        for number in numbers:
+            if not good(number):
+                raise ValueError(f"{number:g} {rule}" if isinstance(value, Mapping) else rule)
+        schedule(value, epochs)
+
+    return check
+
+
+def wrong_classes(value: Any, classes: int) -> None:
+    """A check for a number of classes other than the right one; what is no number is for others to refuse."""
+    if isinstance(value, int) and value > classes - 1:
+        raise ValueError(f"must be at most {classes - 1}, for there are {classes} classes")
+
+
+def written(value: Any) -> list[float]:
+    """The values, not the epochs, that a schedule is written with."""
+    if not isinstance(value, Mapping):
+        return [float(value)]
+    if "cosine" in value:
+        return [float(value["cosine"]["start"]), float(value["cosine"].get("end", 0))]
+    return [float(v) for v in value.get("interpolate", value).values()]
