@@ -15,6 +15,7 @@ from jhrun.training import Checkpoint, Trainer
 
 MAY_CHANGE = (
     "train.epochs",
+    "train.on_nonfinite",
     "evaluate",
     "device",
     "threads",
@@ -32,7 +33,7 @@ MAY_CHANGE = (
     "search.seed",
     "search.space",
 )
-"""Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""
+"""Keys that a resumed run may be given anew: none of them changes what was trained so far."""
 
 
 def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

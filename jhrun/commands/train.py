@@ -201,6 +201,8 @@ def _epoch_line(line: EpochRecord, epochs: int) -> str:
         parts.append(f"validation {100 * line.validation_accuracy:.1f} %")
     elif line.validation_loss is not None:
         parts.append(f"validation loss {line.validation_loss:.4g}")
+    if line.skipped:
+        parts.append(f"{line.skipped} of its batches skipped")
     figures = line.task or {}
     parts += [f"{name} {figures[name]:.4g}" for name in ("skill", "asymmetry", "off_diagonal") if name in figures]
     return ", ".join([*parts, f"{line.seconds:.1f} s"])

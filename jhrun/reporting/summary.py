@@ -47,7 +47,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "curvature": _beside(folder, newest, "curvature"),
         "epochs": epochs,
         "decisions": read_lines(folder.decisions),
-        "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
+        "warnings": [*_warnings(folder), *_skipped(epochs)],
         "evaluations": evaluations,
     }
 
@@ -75,6 +75,23 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not all(isinstance(line, dict) and "epoch" in line for line in lines):
         raise RunError("holds a line that is no epoch's record", str(path), "the run is damaged")
     return lines
+
+
+def _warnings(folder: RunFolder) -> list[str]:
+    """What was odd before training began."""
+    return list(read_json(folder.warnings)["warnings"]) if folder.warnings.is_file() else []
+
+
+def _skipped(epochs: list[dict[str, Any]]) -> list[str]:
+    """A sentence on the batches that were left out, if there are any; older versions knew of none."""
+    found = {line["epoch"]: n for line in epochs if (n := line.get("skipped", 0))}
+    if not found:
+        return []
+    total, first = sum(found.values()), min(found)
+    return [
+        f"train.on_nonfinite=skip left out {total} batches whose loss, penalty or gradient was not finite, the "
+        f"first in epoch {first}: the network was trained on less than it seems"
+    ]
 
 
 def _beside(folder: RunFolder, evaluation: dict[str, Any], name: str) -> dict[str, Any] | None:
