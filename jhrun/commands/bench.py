@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from jhrun import seeds
 from jhrun.benchmark import Contender, contest, operator, paper, pass_costs
+from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.session import device_text, environment, now, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
@@ -41,6 +42,8 @@ CROSS_ENTROPY = {"_target_": "jhrun.objectives.classification.CrossEntropy"}
 ALL = ("paper", *ITERATIVE, *ONCE, "start", "tracked")
 
 
+@determinism_named()
+@memory_named("lower batch_size, or leave solvers out: solvers=[…]")
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     """Measure as configured.
 

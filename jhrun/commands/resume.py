@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from jhrun.commands.failures import memory_named
 from jhrun.commands.session import say
 from jhrun.config import stored
 from jhrun.config.compose import typed_keys
@@ -102,7 +103,8 @@ def restore(folder: RunFolder, trainer: Trainer, values: dict[str, Any]) -> None
     records = read_lines(folder.metrics)
     if any(folder.path.glob("checkpoints/last*/state.json")):
         try:
-            trainer.restore(Checkpoint.load(folder.checkpoint("last")))
+            with memory_named("free some, and type the same again"):
+                trainer.restore(Checkpoint.load(folder.checkpoint("last")))
         except (KeyError, RuntimeError) as error:
             what = f"the checkpoint does not fit the run's network ({error})"
             raise RunError(what, str(folder.path), "was config.yaml changed?") from error

@@ -60,9 +60,17 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             values = resumed_values(folder, call, overrides)
             device = objects.device(values["device"])
             logger = objects.logger(values, call["plugins"])
+
+        def keep_status() -> Callable[[], None]:
+            finish = stack.enter_context(status_kept(folder))
+            # within it, so that the status knows a failure by its name
+            stack.enter_context(resources_named(folder))
+            return finish
+
         stack.enter_context(logged(folder))
+        # a status too may find the disk full
         stack.enter_context(resources_named(folder))
-        finish = stack.enter_context(status_kept(folder)) if resume is None else None
+        finish = keep_status() if resume is None else None
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
         radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
         needed = values["evaluate"] or values.get("search")
@@ -74,10 +82,9 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             restore(folder, trainer, values)
             if trainer.steps_done == 0:
                 _preflight(folder, trainer)
-            finish = stack.enter_context(status_kept(folder))
+            finish = keep_status()
         else:
             _preflight(folder, trainer)
-        stack.enter_context(resources_named(folder))
         if logger is not None:
             stack.callback(logger.close)
             logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
