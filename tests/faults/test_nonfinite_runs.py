@@ -1,6 +1,7 @@
 """Values that are not finite, as a user meets them: one line, exit 5, and all that was good as it was."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,12 +75,12 @@ def test_what_to_do_is_stop_or_skip(jhrun):
 
 
 def spoil(run):
-    """Make the logits of some test images infinite: those on whose middle pixel is some ink."""
+    """Make the outputs for some test examples infinite."""
     place = run / "checkpoints/last"
     good = Checkpoint.load(place)
     weights = {name: tensor.clone() for name, tensor in good.weights.items()}
     first = next(name for name, tensor in weights.items() if tensor.ndim == 2)
-    weights[first][:, 36] = 3e38
+    weights[first][:, 2] = 3e38
     replace(good, weights=weights).save(place)
 
 
@@ -89,10 +90,28 @@ def test_no_accuracy_is_told_of_logits_that_are_not_finite(tiny, jhrun):
     before = contents(run)
     code, out, err = jhrun("eval", f"run={run}", "attack=pgd20")
     assert (code, err.count("\n")) == (5, 1)
-    assert err.startswith("error: the network's logits are not finite, ")
+    bad = re.match(
+        r"error: the network's logits are not finite, (\d+) of 250 examples of a batch, no accuracy", err
+    )
+    assert 0 < int(bad.group(1)) < 250
     assert "clean" not in out
     assert "%" not in out
     after = contents(run)
     left = after.keys() - before.keys()
     assert {path.name for path in left} <= {"request.json"}
+    assert without({path: after[path] for path in before}, "run.log") == without(before, "run.log")
+
+
+def test_nor_is_a_figure_of_a_regression_task(jhrun):
+    small = ["dataset.dimension=4", "dataset.examples=200", "model.widths=[16]", "train.epochs=1"]
+    code, _, err = jhrun("train", "experiment=conservative_field", *small, "hydra.run.dir=run")
+    assert code == 0, err
+    spoil(Path("run"))
+    before = contents(Path("run"))
+    code, out, err = jhrun("eval", "run=run")
+    assert (code, err.count("\n")) == (5, 1)
+    assert err.startswith("error: the network's outputs or their derivatives are not finite, mse and skill")
+    assert "skill" not in out
+    after = contents(Path("run"))
+    assert {path.name for path in after.keys() - before.keys()} <= {"request.json"}
     assert without({path: after[path] for path in before}, "run.log") == without(before, "run.log")
