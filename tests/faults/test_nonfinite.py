@@ -77,8 +77,8 @@ def trainer(
     )
 
 
-def run(some, folder=Path("checkpoints"), **more):
-    records = []
+def run(some, folder=Path("checkpoints"), records=None, **more):
+    records = [] if records is None else records
     some.run(save=lambda name, c: c.save(folder / name), record=records.append, **more)
     return records
 
@@ -231,7 +231,7 @@ def test_skipping_goes_on_from_every_step_bit_for_bit(case):
     def make():
         return trainer(data(17), **CASES[case], on_nonfinite="skip", epochs=2)
 
-    whole, pieces = make(), []
+    whole, pieces, records = make(), [], []
     expected = run(whole, Path("whole"))
     for until in range(1, 2 * STEPS + 1):
         some = make()
@@ -239,14 +239,17 @@ def test_skipping_goes_on_from_every_step_bit_for_bit(case):
             some.restore(Checkpoint.load(Path("pieces/last")))
         pieces.append(some)
         with pytest.raises(Interrupted):
-            run(some, Path("pieces"), stop=lambda some=some, until=until: some.steps_done >= until)
+            run(
+                some, Path("pieces"), records=records, stop=lambda some=some, until=until: some.steps_done >= until
+            )
     last = make()
     last.restore(Checkpoint.load(Path("pieces/last")))
-    run(last, Path("pieces"))
+    run(last, Path("pieces"), records=records)
     one, other = (Checkpoint.load(Path(folder, "last")) for folder in ("whole", "pieces"))
     assert_equal(dict(one.weights), dict(other.weights))
     assert_equal(dict(one.state), dict(other.state))
-    assert [record.skipped for record in expected] == [1, 1]
+    assert [record.skipped for record in expected] == [record.skipped for record in records] == [1, 1]
+    assert [record.loss for record in expected] == [record.loss for record in records]
 
 
 def test_an_epoch_without_a_usable_batch_ends_the_run():
