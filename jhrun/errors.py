@@ -18,6 +18,8 @@ code  meaning
 ===== =================================================
 """
 
+import re
+
 BUG = 1
 UNFINISHED = 9
 PREEMPTED = 75
@@ -85,3 +87,42 @@ class VerdictError(JhrunError):
     """An evaluation whose figures are not to be believed."""
 
     exit_code = 8
+
+
+_MEMORY = re.compile(
+    r"out of memory|DefaultCPUAllocator: (can't allocate|not enough) memory|Cannot allocate memory|std::bad_alloc"
+    "|_STATUS_ALLOC_FAILED"
+)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out: on the CPU, PyTorch has no class for it.
+
+    Args:
+        error: any.
+
+    Returns:
+        Yes or no.
+
+    Example:
+        >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 b…"))
+        True
+    """
+    return isinstance(error, MemoryError) or _MEMORY.search(str(error)) is not None
+
+
+def nondeterministic(error: Exception) -> str | None:
+    """The operation that PyTorch refuses for its results may differ from run to run; None for any other error.
+
+    Args:
+        error: any.
+
+    Returns:
+        Its name.
+
+    Example:
+        >>> nondeterministic(RuntimeError("put_ does not have a deterministic implementation, but you set …"))
+        'put_'
+    """
+    found = re.search(r"(\S+) does not have a deterministic implementation", str(error))
+    return found and found.group(1)

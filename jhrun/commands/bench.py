@@ -16,6 +16,7 @@ from tqdm import tqdm
 from jhrun import seeds
 from jhrun.benchmark import Contender, contest, operator, paper, pass_costs
 from jhrun.commands.environment import device_text, environment, now
+from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.session import tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
@@ -43,6 +44,8 @@ CROSS_ENTROPY = {"_target_": "jhrun.objectives.classification.CrossEntropy"}
 ALL = ("paper", *ITERATIVE, *ONCE, "start", "tracked")
 
 
+@determinism_named()
+@memory_named("lower batch_size, or leave solvers out: solvers=[…]")
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     """Measure as configured.
 

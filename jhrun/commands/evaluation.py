@@ -14,12 +14,14 @@ from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.commands.analysis import run_curvature
 from jhrun.commands.environment import device_text, now
+from jhrun.commands.failures import memory_named
 from jhrun.commands.session import say
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError
 from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
 from jhrun.evaluation.curve import EPSILONS, robust_curve
 from jhrun.evaluation.estimate import expected_seconds
+from jhrun.evaluation.evaluate import BATCH
 from jhrun.evaluation.verdict import Subject, judge
 from jhrun.files import read_json, read_lines, write_json
 from jhrun.folder import RunFolder
@@ -29,6 +31,12 @@ from jhrun.reporting.words import duration
 
 LONG = 20.0
 """Seconds from which on the time that attacks may take is told before they begin."""
+
+MEMORY = (
+    f"no setting makes an evaluation's batches smaller than {BATCH}: free some or take another device, and type "
+    "the same again, which goes on after the last attack that was done"
+)
+"""What helps where it runs out."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +114,11 @@ def run_evaluation(request: Request) -> None:
     part, index = drawn(request.data.test, request.subset)
     unfinished = request.unfinished
     unfinished.begin()
-    if request.data.classes:
-        record = _attack(request, unfinished, part, index).flat()
-    else:
-        record = asdict(_measure(request, part))
+    with memory_named(MEMORY):
+        if request.data.classes:
+            record = _attack(request, unfinished, part, index).flat()
+        else:
+            record = asdict(_measure(request, part))
     write_json(unfinished.folder / "results.json", record)
     unfinished.finish()
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jhrun.commands.environment import changes, environment, resumed
+from jhrun.commands.failures import memory_named
 from jhrun.commands.session import say
 from jhrun.config import stored
 from jhrun.config.compose import typed_keys
@@ -15,6 +16,7 @@ from jhrun.training import Checkpoint, Trainer, canary
 
 MAY_CHANGE = (
     "train.epochs",
+    "train.on_nonfinite",
     "evaluate",
     "device",
     "threads",
@@ -32,7 +34,7 @@ MAY_CHANGE = (
     "search.seed",
     "search.space",
 )
-"""Keys that a resumed run may be given anew: none of them changes what is trained, but for how long."""
+"""Keys that a resumed run may be given anew: none of them changes what was trained so far."""
 
 _FORCE = "resume_force=true goes on all the same"
 
@@ -113,7 +115,8 @@ def restore(
     if any(folder.path.glob("checkpoints/last*/state.json")):
         checkpoint = Checkpoint.load(folder.checkpoint("last"))
         try:
-            trainer.restore(checkpoint)
+            with memory_named("free some, and type the same again"):
+                trainer.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             what = f"the checkpoint does not fit the run's network ({error})"
             raise RunError(what, str(folder.path), "was config.yaml changed?") from error

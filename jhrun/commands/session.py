@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from jhrun.commands.environment import environment, now
+from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.signals import Preempted
 from jhrun.config import stored
 from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError
@@ -135,7 +136,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def resources_named(folder: RunFolder) -> Iterator[None]:
-    """Memory or space that runs out is told as such.
+    """Memory or space that runs out is told as such, and an operation that is refused as not deterministic.
 
     Args:
         folder: of the run.
@@ -148,13 +149,10 @@ def resources_named(folder: RunFolder) -> Iterator[None]:
         OSError: any other one, as it was.
     """
     again = f"then go on with resume={folder.path}"
+    lower = "lower train.micro_batch (under a penalty) or train.batch_size in a new run"
     try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        remedy = f"set train.micro_batch, or lower train.batch_size, in a new run; or free some, {again}"
-        raise ResourceError(
-            f"memory ran out ({str(error).splitlines()[0] if str(error) else 'CPU'})", "", remedy
-        ) from error
+        with memory_named(f"{lower}; or free some, {again}"), determinism_named():
+            yield
     except OSError as error:
         where = str(error.filename or folder.path)
         if error.errno in FULL:

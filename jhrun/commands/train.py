@@ -16,7 +16,16 @@ from jhrun.commands.eval import applicable
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.prepare import prepared
 from jhrun.commands.resume import restore, resumed_values
-from jhrun.commands.session import claim, log, logged, resources_named, say, status_kept, tell
+from jhrun.commands.session import (
+    claim,
+    log,
+    logged,
+    records_read,
+    resources_named,
+    say,
+    status_kept,
+    tell,
+)
 from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
 from jhrun.config import objects, stored
@@ -62,8 +71,15 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             values = resumed_values(folder, call, overrides)
             device = objects.device(values["device"])
             logger = objects.logger(values, call["plugins"])
+
+        def keep_status() -> Callable[[], None]:
+            finish = stack.enter_context(status_kept(folder))
+            # within it, so that the status knows a failure by its name
+            stack.enter_context(resources_named(folder))
+            return finish
+
         stack.enter_context(logged(folder))
-        finish = stack.enter_context(status_kept(folder)) if resume is None else None
+        finish = keep_status() if resume is None else None
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
         radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
         needed = values["evaluate"] or values.get("search")
@@ -76,13 +92,13 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         if finish is None:
             # until here nothing of the run was changed
             command = shlex.join(["jhrun", "train", *overrides])
-            restore(folder, trainer, values, command, forced=call["resume_force"])
+            with records_read(folder):
+                restore(folder, trainer, values, command, forced=call["resume_force"])
             if trainer.steps_done == 0:
                 _preflight(folder, trainer)
-            finish = stack.enter_context(status_kept(folder))
+            finish = keep_status()
         else:
             _preflight(folder, trainer)
-        stack.enter_context(resources_named(folder))
         if logger is not None:
             stack.callback(logger.close)
             logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
@@ -210,6 +226,8 @@ def _epoch_line(line: EpochRecord, epochs: int) -> str:
         parts.append(f"validation {100 * line.validation_accuracy:.1f} %")
     elif line.validation_loss is not None:
         parts.append(f"validation loss {line.validation_loss:.4g}")
+    if line.skipped:
+        parts.append(f"{line.skipped} of its batches skipped")
     figures = line.task or {}
     parts += [f"{name} {figures[name]:.4g}" for name in ("skill", "asymmetry", "off_diagonal") if name in figures]
     return ", ".join([*parts, f"{line.seconds:.1f} s"])

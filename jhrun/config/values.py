@@ -53,6 +53,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "train.micro_batch": optional(whole(1)),
     "train.examples": optional(whole(1)),
     "train.drop_last": one_of(True, False),
+    "train.on_nonfinite": one_of("stop", "skip"),
     "checkpoint.steps": optional(whole(1)),
     "log.steps": whole(1),
     "watch.part": optional(one_of("validation", "test")),

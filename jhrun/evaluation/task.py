@@ -1,5 +1,6 @@
 """How well a regression task was learned, and how far the network's derivatives are from the true structure."""
 
+import math
 from typing import Literal
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from jhrun.attacks.attack import evaluation_mode
 from jhrun.autodiff import HessianOperator, JacobianOperator
 from jhrun.data import Part
+from jhrun.errors import NumericalError
 
 Structure = Literal["symmetric", "diagonal"]
 POINTS = 16
@@ -30,6 +32,9 @@ def measure(model: nn.Module, part: Part, structure: Structure | None, points: i
         best constant and 1 for the truth, left out where Var(y) is 0; ``n`` examples. For a symmetric Jacobian
         ``asymmetry``, the mean of ‖J − Jᵀ‖_F; for a diagonal Hessian ``off_diagonal``, the mean of Σ_{i≠j} H_ij²;
         both over ``points`` of the examples, exact but for the rounding of the network's own precision.
+
+    Raises:
+        NumericalError: a figure is not finite.
     """
     with evaluation_mode(model):
         with torch.no_grad():
@@ -45,6 +50,13 @@ def measure(model: nn.Module, part: Part, structure: Structure | None, points: i
             figures["asymmetry"] = _mean([asymmetry(jacobian(model, x)) for x in some])
         if structure == "diagonal":
             figures["off_diagonal"] = _mean([off_diagonal(hessian(model, x)) for x in some])
+    bad = [name for name, value in figures.items() if not math.isfinite(value)]
+    if bad:
+        raise NumericalError(
+            "the network's outputs or their derivatives are not finite",
+            " and ".join(bad),
+            "no figure is given; look at the training curves, or evaluate another checkpoint",
+        )
     return figures | ({"points": len(some)} if structure else {})
 
 

@@ -90,7 +90,8 @@ def ritz_pair(t: Tridiagonal, which: Which) -> tuple[Tensor, Tensor, Tensor]:
         which: the eigenvalue that is largest, smallest, or largest in modulus.
 
     Returns:
-        Ritz vectors (B, d), Ritz values (B,) and residuals β·|last entry of T's eigenvector| (B,).
+        Ritz vectors (B, d), Ritz values (B,) and residuals β·|last entry of T's eigenvector| (B,); where T is not
+        finite, not a number.
     """
     k = t.diagonal.shape[1]
     # half precision has no eigensolver; T is tiny, so single costs nothing
@@ -106,12 +107,15 @@ def ritz_pair(t: Tridiagonal, which: Which) -> tuple[Tensor, Tensor, Tensor]:
     if k > 1:
         # eigh reads the lower triangle alone
         matrix = matrix + torch.diag_embed(off / scale, offset=-1)
-    values, vectors = torch.linalg.eigh(matrix)
+    finite = matrix.isfinite().all(2).all(1)
+    # a decomposition must not meet what is not finite
+    values, vectors = torch.linalg.eigh(torch.where(finite[:, None, None], matrix, 0))
     score = {"max": values, "min": -values, "abs": values.abs()}[which]
     of_padding = (vectors.square() * padding[:, :, None]).sum(1) > 0.5
     chosen = score.masked_fill(of_padding, -torch.inf).argmax(1)
     q = vectors.gather(2, chosen[:, None, None].expand(-1, k, 1))[:, :, 0]
-    value = values.gather(1, chosen[:, None])[:, 0] * scale[:, 0]
+    q = torch.where(finite[:, None], q, torch.nan)
+    value = torch.where(finite, values.gather(1, chosen[:, None])[:, 0] * scale[:, 0], torch.nan)
     last = q.gather(1, (t.size - 1)[:, None])[:, 0].abs()
     vector = torch.einsum("bkd,bk->bd", t.basis, q.to(t.basis.dtype))
     vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)

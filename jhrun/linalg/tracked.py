@@ -129,13 +129,14 @@ class Tracked:
         return found._replace(vector=found.vector.detach().requires_grad_())
 
     @torch.no_grad()
-    def observe(self, index: Tensor, proposed: Tensor) -> Tensor:
+    def observe(self, index: Tensor, proposed: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Move the vectors of some examples along the gradients of their penalties.
 
         Args:
             index: which examples, (B,).
             proposed: v, after the backward pass: its gradient is that of ‖vᵀA‖² times anything above 0. Where that
                 is zero or not finite the example keeps what it had.
+            wanted: a bool on v's device: all keep what they had where it is false.
 
         Returns:
             ‖AAᵀv − θv‖/θ of the vectors that were used, θ = ‖vᵀA‖², (B,): the tangent of the angle between v and
@@ -149,7 +150,8 @@ class Tracked:
         step = gradient / torch.where(good, length, 1)[:, None]
         cosine = (step * proposed).sum(1)
         residual = norm(step - cosine[:, None] * proposed) / cosine
-        here, kept = index.to(self.vectors.device), good.to(self.vectors.device)
+        here = index.to(self.vectors.device)
+        kept = (good if wanted is None else good & wanted).to(self.vectors.device)
         moved = step.to(self.vectors.device, self.vectors.dtype)
         self.vectors[here] = torch.where(kept[:, None], moved, self.vectors[here])
         self.known[here] |= kept

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from jhrun.errors import nondeterministic, out_of_memory
 from jhrun.linalg import Solver
 from jhrun.objectives import Objective
 from jhrun.penalties.penalty import Penalty
@@ -61,7 +62,7 @@ def preflight(
     Raises:
         ValueError: a layer couples examples (as BatchNorm does in training mode), cannot be differentiated twice,
             or gives values that are not finite; it is named.
-        RuntimeError: something else failed that no layer can be blamed for.
+        RuntimeError: something else failed that no layer can be blamed for, such as a lack of memory.
     """
     for dtype in (torch.float32, torch.float64):
         copy = deepcopy(model).to(dtype).train()
@@ -77,6 +78,8 @@ def preflight(
                 out = penalty(copy, objective, cast, solver, generator)
                 (out.losses.sum() + out.values.sum()).backward()  # type: ignore[no-untyped-call]
             except (RuntimeError, NotImplementedError) as error:
+                if out_of_memory(error) or nondeterministic(error):
+                    raise
                 layer = _not_differentiable_twice(calls)
                 if layer is not None:
                     raise ValueError(f"{layer} cannot be differentiated twice ({_first_line(error)})") from error

@@ -26,6 +26,8 @@ class EpochRecord:
         task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
         memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known,
             as of older versions' runs.
+        skipped: batches of the epoch that were left out, since something in them was not finite; they count as
+            steps, and their examples in no mean.
     """
 
     epoch: int
@@ -43,6 +45,7 @@ class EpochRecord:
     iterations: int | None
     task: dict[str, float] | None = None
     memory: int | None = None
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

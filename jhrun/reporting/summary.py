@@ -1,6 +1,7 @@
 """``report.json``: a run's records in one document, the interface of a run for programs (docs/report.md)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The document; from ``checkpoint`` to ``curvature`` the newest evaluation's.
     """
-    epochs, number, seconds = read_epochs(folder.metrics)
+    told = read_epochs(folder.metrics)
     status = read_json(folder.status)
-    _consistent(folder, config, status, number)
-    evaluations = {path.name: _evaluation(path, number) for path in folder.evaluations()}
+    _consistent(folder, config, status, told.number)
+    evaluations = {path.name: _evaluation(path, told.number) for path in folder.evaluations()}
     newest = list(evaluations.values())[-1] if evaluations else {}
     attacks = newest.get("attacks", {})
     return {
@@ -39,7 +40,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "status": status,
         "config": config,
         "environment": read_json(folder.environment),
-        "seconds": seconds
+        "seconds": told.seconds
         + sum(part["seconds"] for part in attacks.values())
         + (newest["seconds"] if "task" in newest else 0),
         "evaluation": newest.get("name"),
@@ -55,37 +56,69 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "per_class": newest.get("per_class") or None,
         "curve": newest.get("curve"),
         "curvature": _beside(folder, newest, "curvature"),
-        "epochs": epochs,
+        "epochs": told.kept,
         "decisions": list(read_lines(folder.decisions)),
-        "warnings": read_json(folder.warnings)["warnings"] if folder.warnings.is_file() else [],
+        "warnings": [*_warnings(folder), *told.skipped()],
         "evaluations": evaluations,
     }
 
 
-def read_epochs(path: Path) -> tuple[list[dict[str, Any]], int, float]:
-    """The records of ``metrics.jsonl``, thinned where there are more than a report can show.
+@dataclass
+class Epochs:
+    """What ``metrics.jsonl`` holds.
+
+    Attributes:
+        kept: its records; where they are more than a report can show, ``MOST_EPOCHS`` at most, evenly, and the last.
+        number: how many records there are.
+        seconds: of all of them.
+        left_out: batches that were skipped, in all.
+        first: the first epoch with such a batch.
+    """
+
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    number: int = 0
+    seconds: float = 0.0
+    left_out: int = 0
+    first: int = 0
+
+    def skipped(self) -> list[str]:
+        """A sentence on the batches that were left out, if there are any."""
+        if not self.left_out:
+            return []
+        return [
+            f"train.on_nonfinite=skip left out {self.left_out} batches whose loss, penalty or gradient was not "
+            f"finite, the first in epoch {self.first}: the network was trained on less than it seems"
+        ]
+
+
+def read_epochs(path: Path) -> Epochs:
+    """The records of ``metrics.jsonl``.
 
     Args:
         path: of the file.
 
     Returns:
-        At most ``MOST_EPOCHS`` of the records, evenly, and the last; their number; and the seconds of all.
+        What it holds.
 
     Raises:
         RunError: a record is damaged or missing.
     """
     every = 1 + (path.stat().st_size // _SHORTEST // MOST_EPOCHS if path.is_file() else 0)
-    kept, seconds, number, last = [], 0.0, 0, None
-    for number, last in enumerate(read_lines(path), 1):
-        if last.get("epoch") != number:
-            what = f"the record of epoch {number} is missing ({last.get('epoch')} is in its place)"
+    found, line = Epochs(), None
+    for line in read_lines(path):
+        found.number += 1
+        if line.get("epoch") != found.number:
+            what = f"the record of epoch {found.number} is missing ({line.get('epoch')} is in its place)"
             raise RunError(what, str(path), "the run is damaged")
-        seconds += last["seconds"]
-        if (number - 1) % every == 0:
-            kept.append(last)
-    if last is not None and kept[-1] is not last:
-        kept.append(last)
-    return kept, number, seconds
+        found.seconds += line["seconds"]
+        # older versions knew of none
+        found.left_out += line.get("skipped", 0)
+        found.first = found.first or (found.number if line.get("skipped") else 0)
+        if (found.number - 1) % every == 0:
+            found.kept.append(line)
+    if line is not None and found.kept[-1] is not line:
+        found.kept.append(line)
+    return found
 
 
 def _consistent(folder: RunFolder, config: Mapping[str, Any], status: Mapping[str, Any], epochs: int) -> None:
@@ -105,6 +138,11 @@ def _evaluation(path: Path, epochs: int) -> dict[str, Any]:
         what = f"is of epoch {record.get('epoch')}, but {epochs} are recorded"
         raise RunError(what, str(path), "the run is damaged")
     return record
+
+
+def _warnings(folder: RunFolder) -> list[str]:
+    """What was odd before training began."""
+    return list(read_json(folder.warnings)["warnings"]) if folder.warnings.is_file() else []
 
 
 def _beside(folder: RunFolder, evaluation: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from jhrun.linalg import Solver
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty
 from jhrun.records import Batch
-from jhrun.training.terms import SUMS, terms
+from jhrun.training.terms import Terms, terms
 
 
 def add_gradients(
@@ -23,14 +23,14 @@ def add_gradients(
     part: Sequence[int] | None = None,
     micro_batch: int | None = None,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, list[Terms]]:
     """Add the gradients of a batch's mean loss to those of the parameters.
 
     Args:
         model: inputs → outputs.
         objective: the task's loss.
         penalties: averaged.
-        solvers: one for each; those with a memory are told what the backward pass found.
+        solvers: one for each.
         batch: B examples.
         w: the penalty's weight; at 0 all is done at once, since a layer may then look at the whole batch.
         part: positions of the examples that are penalised; None for all.
@@ -38,12 +38,12 @@ def add_gradients(
         generator: of random starts.
 
     Returns:
-        The mean loss, and sums over the examples as ``SUMS`` names them.
+        The mean loss, and what its parts were made of, without a graph: solvers with a memory are yet to be told.
     """
     device = batch.inputs.device
     at_once = (micro_batch if w > 0 else None) or len(batch)
     loss = torch.zeros((), device=device)
-    sums = torch.zeros(len(SUMS), dtype=torch.float64, device=device)
+    parts = []
     for first in range(0, len(batch), at_once):
         mine = None if part is None else [i - first for i in part if first <= i < first + at_once]
         made = terms(
@@ -59,9 +59,9 @@ def add_gradients(
         )
         share = made.losses.sum() / len(batch)
         share.backward()  # type: ignore[no-untyped-call]
-        sums += made.observed()
+        parts.append(made.detached())
         loss = loss + share.detach()
-    return loss, sums
+    return loss, parts
 
 
 def _sent(positions: Sequence[int], device: torch.device) -> Tensor:

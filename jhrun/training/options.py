@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jhrun.linalg import Solver
 from jhrun.penalties import Penalty
@@ -42,6 +43,9 @@ class TrainOptions:
             Exact and Lanczos meet at each step as well: PyTorch's eigensolver waits for the device.
         bf16: training's forward passes are made in bfloat16.
         compile: steps without a penalty, a single backward pass each, go through ``torch.compile``.
+        on_nonfinite: what a loss or gradient that is not finite does: ``stop`` ends the run; ``skip`` leaves out
+            its whole batch, which then changes neither weights nor buffers nor memories of directions, and counts
+            it. On a GPU the optimizer's own state takes a gradient of 0.
     """
 
     epochs: int
@@ -52,6 +56,7 @@ class TrainOptions:
     log_steps: int = 20
     bf16: bool = False
     compile: bool = False
+    on_nonfinite: Literal["stop", "skip"] = "stop"
 
     def __post_init__(self) -> None:
         """Check the counts.

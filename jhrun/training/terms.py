@@ -1,7 +1,8 @@
 """What a batch costs: the task's losses, the penalty on a part of it, and the memories that are told of it."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ class Terms:
         task_losses: (B,), with their graph.
         right: whether each answer is right, (B,); None where targets are values.
         values: the penalty on the penalised part, (k,); None without one.
-        index: of that part's examples, (k,); None where they have none.
+        index: of all examples, those of the penalised part first, (B,); None where they have none.
         directions: of each penalty.
         solvers: that found them.
     """
@@ -37,8 +38,23 @@ class Terms:
     directions: Sequence[Direction]
     solvers: Sequence[Solver]
 
-    def observed(self) -> Tensor:
+    def detached(self) -> "Terms":
+        """The same without a graph, after the backward pass."""
+        values = None if self.values is None else self.values.detach()
+        found = [direction._replace(row=None) for direction in self.directions]
+        task = self.task_losses.detach()
+        return replace(self, losses=self.losses.detach(), task_losses=task, values=values, directions=found)
+
+    def suspects(self) -> Tensor:
+        """Indices of the examples whose loss is not finite, and infinity for the others, (B,), float64."""
+        none = torch.full_like(self.losses, math.inf, dtype=torch.float64)
+        return none if self.index is None else torch.where(self.losses.isfinite(), none, self.index)
+
+    def observed(self, done: Tensor | None = None) -> Tensor:
         """Tell the solvers with a memory what the backward pass found, and sum up.
+
+        Args:
+            done: whether the step is made, a bool on the device: memories stay as they are where it is not.
 
         Returns:
             Sums over the examples, as ``SUMS`` names them, float64.
@@ -46,7 +62,7 @@ class Terms:
         relative = [
             residual
             for solver, direction in zip(self.solvers, self.directions, strict=True)
-            if (residual := self._relative(solver, direction)) is not None
+            if (residual := self._relative(solver, direction, done)) is not None
         ]
         residual = torch.stack(relative).mean(0) if relative else None
         columns = (self.losses, self.task_losses, self.right, self.values, residual)
@@ -55,10 +71,10 @@ class Terms:
         sums = [(none if c is None else c).detach().double().sum() for c in columns]
         return torch.stack([*sums, *(torch.full_like(sums[0], count) for count in counts)])
 
-    def _relative(self, solver: Solver, direction: Direction) -> Tensor | None:
+    def _relative(self, solver: Solver, direction: Direction, done: Tensor | None) -> Tensor | None:
         """The direction's residual, relative to its value; None where there is none."""
         if isinstance(solver, Tracked) and self.index is not None:
-            return solver.observe(self.index, direction.vector)
+            return solver.observe(self.index[: len(direction.vector)], direction.vector, done)
         if direction.residual is None or direction.value is None:
             return None
         scale = direction.value.abs()
@@ -97,16 +113,15 @@ def terms(
     if w == 0 or not penalties or (part is not None and not len(part)):
         outputs = model(batch.inputs)
         losses = objective(outputs, batch.targets)
-        return Terms(
-            (1 - w) * losses if penalties else losses, losses, _right(outputs, batch.targets), None, None, (), ()
-        )
+        right = _right(outputs, batch.targets)
+        return Terms((1 - w) * losses if penalties else losses, losses, right, None, batch.index, (), ())
     chosen = batch if part is None else batch[part]
     results = [
         penalty(model, objective, chosen, solver, generator)
         for penalty, solver in zip(penalties, solvers, strict=True)
     ]
     values = torch.stack([result.values for result in results]).mean(0)
-    task, outputs, targets = results[0].losses, results[0].outputs, chosen.targets
+    task, outputs, targets, index = results[0].losses, results[0].outputs, chosen.targets, chosen.index
     losses = (1 - w) * task + w / (fraction or len(chosen) / len(batch)) * values
     if len(chosen) < len(batch):
         others = torch.ones(len(batch), dtype=torch.int8, device=batch.targets.device)
@@ -117,8 +132,9 @@ def terms(
         outputs, targets = torch.cat([outputs, further]), torch.cat([targets, rest.targets])
         task = torch.cat([task, objective(further, rest.targets)])
         losses = torch.cat([losses, (1 - w) * task[len(chosen) :]])
+        index = None if index is None or rest.index is None else torch.cat([index, rest.index])
     directions = [result.direction for result in results]
-    return Terms(losses, task, _right(outputs, targets), values, chosen.index, directions, solvers)
+    return Terms(losses, task, _right(outputs, targets), values, index, directions, solvers)
 
 
 def _right(outputs: Tensor, targets: Tensor) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NoReturn
@@ -22,9 +22,10 @@ from jhrun.training.gradients import add_gradients
 from jhrun.training.memory import peak_memory
 from jhrun.training.options import Regularizer, TrainOptions
 from jhrun.training.passes import Bfloat16, compile_failure_named, compiled
+from jhrun.training.refusal import REMEDY, Refusal, none_refused, noted
 from jhrun.training.schedules import Schedule
 from jhrun.training.state import optimizer_tensors, restore_optimizer
-from jhrun.training.terms import SUMS, means
+from jhrun.training.terms import SUMS, Terms, means
 from jhrun.training.update import finite_step
 from jhrun.training.validation import validate
 
@@ -53,6 +54,8 @@ class Trainer:
         epoch: epochs done.
         step: steps done in the epoch under way.
         sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
+        skipped: of its batches, and of their examples, how many were refused and are not in the sums.
+        refused: why the first of them was, as ``noted`` keeps it.
         seconds: spent on it.
         means: over the epoch so far, as of the last meeting of host and device, by name; empty before the first.
         best: the best validation accuracy so far, or validation loss where there are no classes.
@@ -88,7 +91,8 @@ class Trainer:
                 "examples, and drop_last leaves out batches that are not full"
             )
         self.sums = self._no_sums()
-        self.refused = torch.zeros((), dtype=torch.int64, device=self.sums.device)
+        self.skipped = torch.zeros(2, dtype=torch.float64, device=self.sums.device)
+        self.refused = none_refused(self.sums.device)
         self.means: dict[str, float] = {}
         self.directions = Directions(self.regularizer, self.dataset, self.seed)
         self.network = Bfloat16(self.model) if self.options.bf16 else self.model
@@ -103,6 +107,11 @@ class Trainer:
     def steps_done(self) -> int:
         """Steps since the beginning."""
         return self.epoch * self.steps + self.step
+
+    @property
+    def skipping(self) -> bool:
+        """Whether a batch with something that is not finite is left out, and does not end the run."""
+        return self.options.on_nonfinite == "skip"
 
     @property
     def always_penalised(self) -> bool:
@@ -179,8 +188,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(now)
         self.optimizer.zero_grad()
+        buffers = [buffer.clone() for buffer in self.model.buffers()] if self.skipping else []
         with compile_failure_named():
-            loss, sums = add_gradients(
+            loss, parts = add_gradients(
                 self.network if w > 0 else self.single,
                 self.objective,
                 self.regularizer.penalties,
@@ -191,23 +201,40 @@ class Trainer:
                 micro_batch=self.options.micro_batch,
                 generator=random,
             )
-        self.sums += sums
         done = finite_step(self.optimizer, loss)
+        for buffer, old in zip(self.model.buffers() if buffers else (), buffers, strict=True):
+            buffer.copy_(torch.where(done, buffer, old))
         self.step += 1
-        # the first step that was refused, counted from 1
-        self.refused = torch.where((self.refused == 0) & ~done, self.steps_done, self.refused)
+        self._note(batch, loss, parts, done)
+
+    def _note(self, batch: Batch, loss: Tensor, parts: Sequence[Terms], done: Tensor) -> None:
+        """Sum up a step that was made; of one that was refused note why, and let no memory be told of it."""
+        sums = self._no_sums()
+        for part in parts:
+            sums += part.observed(done)
+        size = torch.full_like(loss, len(batch), dtype=torch.float64)
+        self.sums += torch.where(done, sums, 0)
+        self.skipped += torch.where(done, 0, torch.stack([torch.ones_like(size), size]))
+        suspects = torch.cat([part.suspects() for part in parts])
+        self.refused = noted(self.refused, done, self.steps_done, torch.cat([loss[None], sums[1:]]), suspects)
 
     def meet(self) -> None:
         """Read back from the device how the epoch goes; what was not finite since the last meeting ends the run.
 
         Raises:
-            NumericalError: something was not; no weight was changed by it.
+            NumericalError: something was not, or with ``on_nonfinite=skip`` it was so in every batch of the epoch;
+                no weight was changed by it.
         """
-        *sums, refused = torch.cat([self.sums, self.refused[None]]).tolist()
-        self.means = means(sums, self._seen())
+        sizes = [len(self.sums), len(self.skipped), len(self.refused)]
+        numbers = torch.split(torch.cat([self.sums, self.skipped, self.refused]).cpu(), sizes)
+        sums, (batches, examples), kept = (part.tolist() for part in numbers)
+        refusal, seen = Refusal.of(kept), self._seen() - int(examples)
+        if refusal is not None and (not self.skipping or batches == self.steps):
+            raise refusal.error(self.steps, skipping=self.skipping)
+        self.means = means(sums, seen) if seen else {}
         bad = [name for name, value in self.means.items() if not math.isfinite(value)]
-        if bad or refused:
-            self._refuse(" and ".join(bad) or "gradient", int(refused) or self.steps_done)
+        if bad:
+            self._refuse(" and ".join(bad), self.steps_done)
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -221,7 +248,7 @@ class Trainer:
         info["selection"] = {"rule": "last epoch", "part": None}
         info["data"] = self.data
         info["decisions"] = [decision.plain() for decision in self.directions.decisions]
-        state = {"sums": self.sums} | optimizer_tensors(self.optimizer)
+        state = {"sums": self.sums, "skipped": self.skipped} | optimizer_tensors(self.optimizer)
         state |= self.directions.state()
         return Checkpoint(self.model.state_dict(), state, info)
 
@@ -230,6 +257,9 @@ class Trainer:
         self.model.load_state_dict(dict(checkpoint.weights))
         restore_optimizer(self.optimizer, checkpoint.state)
         self.sums = checkpoint.state["sums"].to(self.sums.device, copy=True)
+        # an older version's checkpoint has none
+        skipped = checkpoint.state.get("skipped", torch.zeros_like(self.skipped))
+        self.skipped = skipped.to(self.sums.device, copy=True)
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
@@ -240,7 +270,7 @@ class Trainer:
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
-        return means(self.sums.tolist(), self._seen())
+        return means(self.sums.tolist(), self._seen() - int(self.skipped[1]))
 
     def _part(self, size: int) -> list[int] | None:
         """Positions of the examples of a batch that are penalised; None for all."""
@@ -269,6 +299,8 @@ class Trainer:
         line = self._record(validated)
         self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
         self.means = {}
+        self.skipped.zero_()
+        self.refused.zero_()
         improved = self._improved(line)
         record(line)
         checkpoint = self.checkpoint()
@@ -312,6 +344,7 @@ class Trainer:
             iterations=self.directions.iterations(self.epoch) if penalised else None,
             task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
             memory=peak_memory(self.sums.device),
+            skipped=int(self.skipped[0]),
         )
 
     def _seen(self) -> int:
@@ -330,5 +363,5 @@ class Trainer:
         raise NumericalError(
             f"{what} became infinite or not a number",
             f"epoch {epoch + 1}, step {of_epoch + 1} of {self.steps}",
-            "lower optimizer.lr or regularizer.weight; a checkpoint, if one was saved, holds finite weights",
+            REMEDY,
         )

@@ -144,6 +144,41 @@ def test_each_row_is_the_example_alone(solver):
     assert together.vector.isfinite().all()
 
 
+class Overflowing(DenseOperator):
+    """Of the middle matrix, one product is too large."""
+
+    def __init__(self, matrix, symmetric, number, value):
+        super().__init__(matrix, symmetric)
+        self.left, self.value = number, value
+
+    def product(self, made):
+        self.left -= 1
+        if self.left == 0:
+            made[1, 0] = self.value
+        return made
+
+    def mv(self, v):
+        return self.product(super().mv(v))
+
+    def rmv(self, u):
+        return self.product(super().rmv(u))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 3e38])
+@pytest.mark.parametrize("square", [True, False], ids=["symmetric", "rectangular"])
+@pytest.mark.parametrize("solver", ITERATIVE, ids=name)
+def test_a_product_that_is_not_finite_is_no_failure_and_leaves_its_neighbours_alone(solver, square, value):
+    matrix = rectangular(4, 4 if square else 6).float()
+    matrix = matrix + matrix.mT if square else matrix
+    start = rectangular(3, 4, seed=2)[:, 0].float()
+    whole = solver(DenseOperator(matrix, square), start=start)
+    for number in range(1, whole.products + 1):
+        found = solver(Overflowing(matrix, square, number, value), start=start)
+        for i in (0, 2):
+            assert torch.equal(found.vector[i], whole.vector[i])
+            assert torch.equal(found.value[i], whole.value[i])
+
+
 @pytest.mark.parametrize("iterations", [1, 4, 9])
 def test_gradient_ascent_is_damped_power_iteration(iterations):
     """v + α AAᵀv/‖vᵀA‖, normalised: by hand, from the gradient that autograd gives."""

@@ -10,6 +10,7 @@ from jhrun import seeds
 from jhrun.attacks import CW, FAB, FGSM, PGD, SPSA, Attack, DeepFool, Square
 from jhrun.attacks.apgd import APGD
 from jhrun.data import Part
+from jhrun.errors import out_of_memory
 from jhrun.evaluation.curvature import double
 from jhrun.evaluation.evaluate import BATCH, SPARED, predict
 from jhrun.evaluation.verdict.subject import Subject
@@ -112,7 +113,9 @@ class Case:
             copy = double(self.model)
             with torch.no_grad():
                 computed: torch.dtype = copy(inputs.double()).dtype
-        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+            if out_of_memory(error):
+                raise
             return None
         return copy if computed == torch.float64 else None
 
