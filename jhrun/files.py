@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,19 @@ def aside(path: Path) -> Iterator[Path]:
     finally:
         new.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_together(files: Mapping[Path, str | bytes]) -> None:
+    """Write files that belong together: all aside, and only then each in its place.
+
+    Args:
+        files: the content of each.
+    """
+    with ExitStack() as stack:
+        for path, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            with space_for(path, len(data)):
+                stack.enter_context(aside(path)).write_bytes(data)
 
 
 @contextmanager
@@ -115,7 +128,7 @@ def write_json(path: Path, record: Mapping[str, Any], *, or_over: bool = False) 
     Raises:
         OSError: it cannot be written.
     """
-    text = json.dumps(stamped(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = as_json(record)
     try:
         write_aside(path, text)
     except OSError as error:
@@ -124,6 +137,11 @@ def write_json(path: Path, record: Mapping[str, Any], *, or_over: bool = False) 
         with path.open("r+b") as file:
             file.write(text.encode())
             file.truncate()
+
+
+def as_json(record: Mapping[str, Any]) -> str:
+    """A record as indented JSON with its checksum."""
+    return json.dumps(stamped(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def stamped(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,11 @@ class RunFolder:
         found = self.path.glob("eval/*/results.json")
         return [p.parent for p in sorted(found, key=lambda p: (str(read_json(p).get("date")), p))]
 
+    def remove_temporaries(self) -> None:
+        """Remove what processes that were killed left half written; the folder's lock must be ours."""
+        for left in self.path.rglob(".*.tmp"):
+            left.unlink()
+
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":
         """The folder of a run that was made before.

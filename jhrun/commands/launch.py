@@ -19,7 +19,8 @@ from jhrun.commands.sweep import sweep
 from jhrun.config.compose import as_typed, explained, hydra_ready, prepare
 from jhrun.config.groups import CONF
 from jhrun.config.resolvers import register_resolvers
-from jhrun.errors import PREEMPTED, ConfigError, JhrunError, RunError
+from jhrun.errors import PREEMPTED, ConfigError, JhrunError, ResourceError, RunError
+from jhrun.files import CLOSED, FULL
 from jhrun.sweeps import watch_parent
 from jhrun.training import Interrupted
 
@@ -80,8 +81,9 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         except OSError as error:
             if begun:
                 raise
+            kind = ResourceError if error.errno in CLOSED | FULL else RunError
             what = f"the run's folder cannot be made ({error.strerror})"
-            raise RunError(what, str(error.filename), "choose another hydra.run.dir") from error
+            raise kind(what, str(error.filename), "choose another hydra.run.dir") from error
     return next((code for code in codes if code), 0)
 
 

@@ -3,12 +3,14 @@
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from jhrun.commands.session import logged, records_read, resources_named
 from jhrun.config import stored
 from jhrun.folder import RunFolder
 from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
+from jhrun.sweeps import Lock
 
 
 def run(paths: Sequence[str], *, paper: bool = False) -> None:
@@ -24,7 +26,11 @@ def run(paths: Sequence[str], *, paper: bool = False) -> None:
     folders = [Path(path).expanduser().absolute() for path in paths]
     if len(folders) == 1 and not paper and not is_sweep(folders[0]):
         folder = RunFolder.existing(paths[0])
-        with resources_named(folder), logged(folder), records_read(folder):
+        # a run can be reported while it goes on
+        lock = nullcontext() if Lock.holder(folder.path) else Lock(folder.path)
+        with resources_named(folder), logged(folder), lock as ours, records_read(folder):
+            if ours:
+                folder.remove_temporaries()
             report = write_report(folder, stored.read(folder.config))
         print(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return

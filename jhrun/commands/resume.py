@@ -161,7 +161,6 @@ def _refuse(folder: RunFolder, different: Sequence[str], forced: bool) -> None:
 
 def _tidy(folder: RunFolder) -> None:
     """Remove what a process that was killed left half written."""
-    for left in folder.path.rglob(".*.tmp"):
-        left.unlink()
+    folder.remove_temporaries()
     for name in ("last", "best"):
         Checkpoint.settle(folder.checkpoint(name))

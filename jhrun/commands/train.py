@@ -57,20 +57,9 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     resume = call["resume"]
     with ExitStack() as stack:
         stack.enter_context(preemptible())
-        if resume is None:
-            values, device = call, objects.device(call["device"])
-            logger = objects.logger(values, call["plugins"])
-            stack.enter_context(resources_named(RunFolder(output)))
-            output.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(Lock(output))
-            folder = claim(output, values, overrides, device)
-        else:
-            folder = RunFolder.existing(str(resume))
-            stack.enter_context(resources_named(folder))
-            stack.enter_context(Lock(folder.path))
-            values = resumed_values(folder, call, overrides)
-            device = objects.device(values["device"])
-            logger = objects.logger(values, call["plugins"])
+        folder, values = _opened(stack, call, overrides, output)
+        device = objects.device(values["device"])
+        logger = objects.logger(values, call["plugins"])
 
         def keep_status() -> Callable[[], None]:
             finish = stack.enter_context(status_kept(folder))
@@ -110,6 +99,24 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         say_result(folder, report)
         tell(str(folder.path))
     return folder.path
+
+
+def _opened(
+    stack: ExitStack, call: dict[str, Any], overrides: Sequence[str], output: Path
+) -> tuple[RunFolder, dict[str, Any]]:
+    """The folder of a new run or of one that goes on, locked, and its configuration."""
+    if call["resume"] is not None:
+        folder = RunFolder.existing(str(call["resume"]))
+        stack.enter_context(resources_named(folder))
+        stack.enter_context(Lock(folder.path))
+        return folder, resumed_values(folder, call, overrides)
+    # what is not there is told before there is a folder
+    device = objects.device(call["device"])
+    objects.logger(call, call["plugins"])
+    stack.enter_context(resources_named(RunFolder(output)))
+    output.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(Lock(output))
+    return claim(output, call, overrides, device), call
 
 
 def _work(

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -21,7 +22,9 @@ STYLES = ("-", "--", "-.", ":")
 def as_bytes(figure: Figure, kind: str) -> bytes:
     """A figure as ``svg`` or ``png``, without the date, so that the same records give the same file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+    # without a salt of its own, an SVG names its parts at random
+    with rc_context({"svg.hashsalt": "jhrun"}):
+        figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
 
 

@@ -1,11 +1,12 @@
 """``report.json``, ``report.md``, ``report.html`` and ``figures/``: everything from the run's records."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from jhrun.files import write_aside, write_json
+from jhrun.files import as_json, write_together
 from jhrun.folder import RunFolder
 from jhrun.reporting import tables
 from jhrun.reporting.facts import describe, meaning
@@ -27,12 +28,13 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     """
     report = summarise(folder, config)
     pictures = draw(folder, report)
-    (folder.path / "figures").mkdir(exist_ok=True)
-    for picture in pictures:
-        for name, content in picture.files.items():
-            write_aside(folder.path / "figures" / name, content)
-    write_json(folder.path / "report.json", report)
-    for ending, text in pages(
+    figures = folder.path / "figures"
+    figures.mkdir(exist_ok=True)
+    files: dict[Path, str | bytes] = {
+        figures / name: content for picture in pictures for name, content in picture.files.items()
+    }
+    files[folder.path / "report.json"] = as_json(report)
+    documents = pages(
         "report",
         report=report,
         verdict=box(report["verdict"]),
@@ -43,8 +45,9 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         history=tables.history(report["evaluations"]),
         tables=tables,
         name=f"{folder.path.parent.name}/{folder.path.name}",
-    ):
-        write_aside(folder.path / f"report.{ending}", text)
+    )
+    # a crash leaves the old report whole, and not half of it beside half of the new one
+    write_together(files | {folder.path / f"report.{ending}": text for ending, text in documents})
     return report
 
 

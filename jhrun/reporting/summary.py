@@ -68,7 +68,7 @@ class Epochs:
     """What ``metrics.jsonl`` holds.
 
     Attributes:
-        kept: its records; where they are more than a report can show, ``MOST_EPOCHS`` at most, evenly, and the last.
+        kept: its records, or if a report cannot show so many, ``MOST_EPOCHS`` at most, evenly, and the last.
         number: how many records there are.
         seconds: of all of them.
         left_out: batches that were skipped, in all.
