@@ -41,7 +41,7 @@ class Net(MLP):
         super().__init__(**options)
         self.where = where
         if where in {"first", "second"}:
-            self.append(Layer(1 if where == "first" else 2))
+            self.insert(-1, Layer(1 if where == "first" else 2))
 
     def forward(self, x):
         if self.where == "forward" or Path("now").exists():

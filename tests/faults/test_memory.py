@@ -107,7 +107,7 @@ class Greedy(MLP):
         if when == "made":
             take()
         if when.endswith("derivative"):
-            self.append(Layer(1 if when.startswith("first") else 2))
+            self.insert(-1, Layer(1 if when.startswith("first") else 2))
 
     def forward(self, x):
         doubled = Path("in float64").exists() and x.dtype == torch.float64
