@@ -156,7 +156,7 @@ def stamped(record: Mapping[str, Any]) -> dict[str, Any]:
 
     Example:
         >>> stamped({"loss": 0.5})
-        {'loss': 0.5, 'checksum': '00a9f6fcaca5b1bb'}
+        {'loss': 0.5, 'checksum': '96cee10d92496ca0'}
     """
     plain = json.loads(json.dumps(record, allow_nan=False))
     return {**plain, CHECKSUM: _checksum(plain)}

@@ -142,10 +142,12 @@ def refuse_unsafe(path: Path) -> None:
 def _pickled(path: Path) -> bool:
     """Whether a file begins as pickles of protocol 2 and newer do, or is an archive with one, as PyTorch's."""
     with path.open("rb") as file:
-        head = file.read(2)
-        if head[:1] == b"\x80" and head[1:] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
+        head = file.read(3)
+        # then an instruction, of which none is below "("; a safetensors file, which begins with the length of its
+        # header in eight bytes, may begin with the same two
+        if head[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} and head[2:] >= b"(":
             return True
-        if head != b"PK":
+        if head[:2] != b"PK":
             return False
         file.seek(0)
         try:

@@ -3,13 +3,16 @@
 import hashlib
 import json
 import os
+import pickle
 import resource
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
-from jhrun.errors import RunError
+from jhrun.errors import RunError, UnsafeError
 from jhrun.files import as_line, aside, read_json, read_lines, sha256, sync_folder, write_aside, write_json
 from jhrun.folder import RunFolder
 
@@ -223,6 +226,22 @@ def test_a_folder_without_a_run_is_refused(tmp_path, made, message):
         RunFolder.existing(path)
     assert caught.value.exit_code == 4
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_a_pickle_is_refused_and_what_begins_as_one_is_not(tmp_path, protocol):
+    (tmp_path / "config.yaml").touch()
+    path = tmp_path / "state.safetensors"
+    # whose first eight bytes are the length of its header
+    files = (save({"w" * n: torch.zeros(1)}) for n in range(2000))
+    path.write_bytes(next(data for data in files if data[:2] == bytes([0x80, protocol])))
+    assert RunFolder.existing(tmp_path).path == tmp_path
+    for write in (torch.save, lambda it, path: path.write_bytes(pickle.dumps(it, protocol))):
+        for it in ({"w": 1}, [], 1, "text", None):
+            write(it, path)
+            with pytest.raises(UnsafeError, match="pickle") as caught:
+                RunFolder.existing(tmp_path)
+            assert str(path) in str(caught.value)
 
 
 def test_evaluations_are_the_finished_ones_by_their_date_whatever_a_copy_did_to_the_files(tmp_path):

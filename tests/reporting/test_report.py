@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from jhrun.cli import main
 from jhrun.commands.environment import resumed
-from jhrun.files import as_line, read_lines
+from jhrun.config import stored
+from jhrun.files import as_line, read_json, read_lines
 from jhrun.reporting import tables, words
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -65,6 +67,24 @@ def test_the_documented_keys_are_those_of_the_report(run):
         *report["attacks"]["fgsm"],
     ]:
         assert f"`{key}`" in documented or f"{key}," in documented or f"{key}}}" in documented, key
+
+
+def test_more_epochs_than_a_page_can_show_are_thinned(run, tmp_path):
+    folder, n = tmp_path / "long", 30_000
+    shutil.copytree(run, folder)
+    config = stored.read(folder / "config.yaml")
+    stored.write(folder / "config.yaml", config | {"train": config["train"] | {"epochs": n}})
+    *_, record = read_lines(folder / "metrics.jsonl")
+    lines = (as_line(record | {"epoch": epoch, "seconds": 1.0}) for epoch in range(1, n + 1))
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    assert main(["report", str(folder)]) == 0
+    report = read_json(folder / "report.json")
+    epochs = [epoch["epoch"] for epoch in report["epochs"]]
+    assert 3000 < len(epochs) <= 10_000
+    assert (epochs[0], epochs[-1]) == (1, n)
+    assert len({later - one for one, later in pairwise(epochs[:-1])}) == 1
+    assert report["seconds"] == pytest.approx(n + sum(a["seconds"] for a in report["attacks"].values()))
+    assert f"| epochs | {n} of {n} |" in (folder / "report.md").read_text()
 
 
 @pytest.mark.browser
