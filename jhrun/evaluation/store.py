@@ -75,7 +75,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         RunError: it is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, for NumPy leaves open what it cannot read
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise RunError(f"cannot be read ({error})", str(path), "evaluate again") from error

@@ -1,0 +1,178 @@
+"""Any file of a run, changed in any way: a right answer or a refusal, never a traceback, never a wrong number."""
+
+import contextlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jhrun.cli import main
+from jhrun.commands import eval as evaluation
+from jhrun.commands import report
+from jhrun.config.compose import composed
+from jhrun.errors import JhrunError
+from jhrun.files import CHECKSUM, as_json, as_line, read_json
+
+TRAIN = ["model=mlp", "model.widths=[4]", "train.examples=64", "train.epochs=2", "attack=fgsm", "subset=10"]
+EXAMPLES = 40
+"""Of each of the four tests: 500 in all."""
+
+CONFIG = composed("eval", ["run=run", "attack=fgsm", "subset=10", "name=again", "epsilon=0.1"])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run with everything that a run may hold, reported and evaluated."""
+    folder = tmp_path_factory.mktemp("trained")
+    with contextlib.chdir(folder):
+        assert main(["train", *TRAIN, "watch.part=validation", "watch.examples=10", "hydra.run.dir=run"]) == 0
+        assert main(["eval", "run=run", "attack=fgsm", "subset=10", "name=other"]) == 0
+    return folder / "run"
+
+
+def of_report(record):
+    """What a report says, without when and where."""
+    return {key: value for key, value in record.items() if key not in {"run", "status", "environment"}}
+
+
+def of_evaluation(record):
+    """The figures of an evaluation."""
+    return record["clean"], {name: attack["accuracy"] for name, attack in record["attacks"].items()}
+
+
+BYTES = st.one_of(
+    st.tuples(st.just("flip"), st.floats(0, 1, exclude_max=True), st.integers(0, 7)),
+    st.tuples(st.just("cut"), st.floats(0, 1, exclude_max=True), st.just(0)),
+    st.tuples(st.just("insert"), st.floats(0, 1), st.binary(min_size=1, max_size=20)),
+    st.tuples(st.just("replace"), st.just(0.0), st.binary(max_size=100)),
+    st.tuples(st.just("remove"), st.just(0.0), st.just(0)),
+    st.tuples(st.just("double"), st.just(0.0), st.just(0)),
+    st.tuples(st.just("exchange"), st.floats(0, 1, exclude_max=True), st.just(0)),
+)
+READ = {".json", ".jsonl", ".yaml", ".npz", ".safetensors"}
+VALUES = st.sampled_from(
+    [None, True, -1, 2, 2**70, 1e308, "x", "../../..", "\x1b[2J<script>", [], {}, [[]], {"a": 1}, "${oc.env:HOME}"]
+)
+
+
+def changed(path, others, how, place, what):
+    """Change a file's bytes."""
+    content = path.read_bytes()
+    at = int(place * len(content))
+    if how == "remove":
+        path.unlink()
+    elif how == "exchange":
+        shutil.copyfile(others[int(place * len(others))], path)
+    elif how == "flip" and content:
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1 << what]) + content[at + 1 :])
+    else:
+        made = {"cut": content[:at], "double": content * 2, "replace": what}
+        path.write_bytes(made[how] if how in made else content[:at] + (what or b"") + content[at:])
+
+
+def forged(path, place, value):
+    """Put another value somewhere into a record, with a right checksum."""
+    lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+    chosen = int(place * len(lines))
+    record = json.loads(lines[chosen])
+    del record[CHECKSUM]
+    places = []
+
+    def walk(node):
+        for key, inner in node.items() if isinstance(node, dict) else enumerate(node):
+            places.append((node, key))
+            if isinstance(inner, dict | list):
+                walk(inner)
+
+    walk(record)
+    node, key = places[int(place * 7919 * len(places)) % len(places)]
+    node[key] = value
+    text = as_line(record) if path.suffix == ".jsonl" else as_json(record)
+    path.write_text("".join([*(line + "\n" for line in lines[:chosen]), text, *lines[chosen + 1 :]]))
+
+
+def files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def chosen(there, which):
+    """A file: nine times in ten one that is read again."""
+    read = [path for path in there if path.suffix in READ and path.name != "report.json"]
+    among = read if which < 0.9 else sorted({*there} - {*read})
+    return among[int(which * 7919 * len(among)) % len(among)]
+
+
+def answered(call):
+    """Whether there was an answer; a refusal is one of two kinds, and anything else a failure."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            call()
+    except JhrunError as refusal:
+        assert refusal.exit_code in {4, 7}, refusal
+        assert "\x1b" not in str(refusal)
+        return False
+    assert "\x1b" not in said.getvalue()
+    return True
+
+
+def reported():
+    report.run(["run"])
+
+
+def evaluated():
+    evaluation.run(CONFIG, ["attack=fgsm"], Path())
+
+
+COMMANDS = {"report": reported, "eval": evaluated}
+
+
+@pytest.fixture
+def copied(trained):
+    """Makes a fresh copy; gives its files."""
+
+    def copy():
+        shutil.rmtree("run", ignore_errors=True)
+        shutil.copytree(trained, "run")
+        return files(Path("run"))
+
+    return copy
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
+def test_whatever_became_of_a_file_no_number_is_wrong(copied, trained, command, which, change):
+    there = copied()
+    path = chosen(there, which)
+    changed(path, there, *change)
+    if not answered(COMMANDS[command]):
+        return
+    if command == "eval":
+        found, right = (
+            read_json(p / "eval" / n / "results.json") for p, n in ((Path("run"), "again"), (trained, "other"))
+        )
+        assert of_evaluation(found) == of_evaluation(right)
+        return
+    found, right = (of_report(read_json(folder / "report.json")) for folder in (Path("run"), trained))
+    if change[0] == "remove":
+        # what is not there is not told of; what is told is right
+        newest = found["evaluation"] == right["evaluation"]
+        right = {k: v for k, v in right.items() if found[k] not in (None, [], {}) and (newest or k == "epochs")}
+        found = {k: found[k] for k in right}
+        right.pop("evaluations", None)
+        found.pop("evaluations", None)
+    assert found == right, path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(which=st.floats(0, 1, exclude_max=True), place=st.floats(0, 1, exclude_max=True), value=VALUES)
+def test_whatever_a_forged_record_says_there_is_no_traceback(copied, command, which, place, value):
+    there = [path for path in copied() if path.suffix in {".json", ".jsonl"} and path.name != "report.json"]
+    forged(there[int(which * len(there))], place, value)
+    answered(COMMANDS[command])
