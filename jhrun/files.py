@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def aside(path: Path) -> Iterator[Path]:
     Yields:
         Where to write the new one; no other process is given the same name, also not in another container.
     """
-    new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    new = _beside(path)
     try:
         yield new
         with new.open("rb") as file:
@@ -53,17 +53,32 @@ def aside(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
 def write_together(files: Mapping[Path, str | bytes]) -> None:
     """Write files that belong together: all aside, and only then each in its place.
 
     Args:
         files: the content of each.
     """
-    with ExitStack() as stack:
+    made: dict[Path, Path] = {}
+    try:
         for path, content in files.items():
             data = content.encode() if isinstance(content, str) else content
-            with space_for(path, len(data)):
-                stack.enter_context(aside(path)).write_bytes(data)
+            made[path] = _beside(path)
+            with space_for(path, len(data)), made[path].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, new in made.items():
+            new.replace(path)
+    finally:
+        for new in made.values():
+            new.unlink(missing_ok=True)
+    for folder in {path.parent for path in files}:
+        sync_folder(folder)
 
 
 @contextmanager

@@ -115,11 +115,12 @@ class RunFolder:
         return folder
 
 
-def refuse_unsafe(path: Path) -> None:
+def refuse_unsafe(path: Path, *, pickles: bool = True) -> None:
     """Look at everything in a folder, without reading more than the first bytes of a file.
 
     Args:
         path: of the folder, which may itself be reached through a symbolic link; nothing where it does not exist.
+        pickles: whether to look into the files too.
 
     Raises:
         UnsafeError: a symbolic link leaves the folder, or something is a pickle, or neither file nor folder.
@@ -133,7 +134,7 @@ def refuse_unsafe(path: Path) -> None:
                     raise UnsafeError("a symbolic link leaves the folder", str(entry), "remove it")
             elif not (entry.is_file() or entry.is_dir()):
                 raise UnsafeError("is neither a file nor a folder", str(entry), "remove it")
-            elif entry.is_file() and _pickled(entry):
+            elif pickles and entry.is_file() and _pickled(entry):
                 raise UnsafeError(
                     "is a pickle, which could execute code", str(entry), "remove it: jhrun writes none"
                 )

@@ -1,6 +1,7 @@
 """Searches of real trainings, one of which is killed."""
 
 import json
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -115,6 +116,7 @@ def test_a_run_can_be_watched_on_the_test_set_and_resumed(tiny, jhrun):
     assert again[1:] == lines[1:]
 
 
+@pytest.mark.skipif(not os.environ.get("JHRUN_EXHAUSTIVE"), reason="JHRUN_EXHAUSTIVE=1 runs it too")
 def test_a_hopeless_trial_is_given_up_and_stays_so(begin, jhrun):
     """Three that learn, then one that hardly moves: it is stopped before its last epoch."""
     long = ["train.epochs=60", "regularizer.weight=0.1"]

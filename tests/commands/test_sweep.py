@@ -22,6 +22,7 @@ LAUNCHERS = {
 
 
 SWEEP = ["-m", "hydra.sweep.dir=sweep"]
+EXHAUSTIVE = pytest.mark.skipif(not os.environ.get("JHRUN_EXHAUSTIVE"), reason="JHRUN_EXHAUSTIVE=1 runs it too")
 
 
 @pytest.fixture
@@ -60,7 +61,9 @@ def assert_trained_once(folder="sweep"):
             assert [log.count(f"epoch {n}/3,") for n in (1, 2, 3)] == [1, 1, 1], log
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(
+    "launcher", ["serial", *(pytest.param(name, marks=EXHAUSTIVE) for name in ("joblib", "submitit"))]
+)
 def test_a_sweep_that_was_killed_goes_on(launcher, begin, run):
     # figures are compared where jobs come one after the other; the attacks would only take time again
     overrides = [*SIX, *LAUNCHERS[launcher], f"evaluate={'true' if launcher == 'serial' else 'false'}"]

@@ -189,6 +189,24 @@ def test_a_link_that_leaves_the_folder_is_refused_and_one_that_stays_is_not(run,
     assert "neither a file nor a folder" in refused("report")
 
 
+def test_a_leaderboard_reads_and_writes_nothing_through_a_link(run, jhrun):
+    Path("many").mkdir()
+    shutil.copytree(run, "many/good")
+    shutil.copytree(run, "many/bad")
+    shutil.move("many/bad/status.json", "status.json")
+    Path("many/bad/status.json").symlink_to("../../status.json")
+    code, out, err = jhrun("report", "many")
+    assert code == 0, err
+    assert "a symbolic link leaves the folder" in Path("many/leaderboard.md").read_text()
+    assert "1 finished" in out
+    shutil.rmtree("many/figures")
+    Path("many/figures").symlink_to("..")
+    before = {p: p.read_bytes() for p in Path().iterdir() if p.is_file()}
+    code, _, err = jhrun("report", "many")
+    assert (code, err.count("\n")) == (7, 1)
+    assert {p: p.read_bytes() for p in Path().iterdir() if p.is_file()} == before
+
+
 def test_a_record_cannot_name_a_place_elsewhere(run, jhrun):
     """Paths are made of the folder's own names alone."""
     from jhrun.files import read_json, write_json

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -16,10 +17,18 @@ from jhrun.commands import report
 from jhrun.config.compose import composed
 from jhrun.errors import JhrunError
 from jhrun.files import CHECKSUM, as_json, as_line, read_json
+from jhrun.reporting import picture
 
 TRAIN = ["model=mlp", "model.widths=[4]", "train.examples=64", "train.epochs=2", "attack=fgsm", "subset=10"]
-EXAMPLES = 40
-"""Of each of the four tests: 500 in all."""
+# figures of absurd numbers overflow, which numpy and matplotlib warn of
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+HOW = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck), "database": None}
+"""The same changes every time: 500 in all, of which a tenth are tried where nothing else is said."""
+
+SHARE = 1 if os.environ.get("JHRUN_EXHAUSTIVE") else 10
+
+OTHER = "eval/other/results.json"
 
 CONFIG = composed("eval", ["run=run", "attack=fgsm", "subset=10", "name=again", "epsilon=0.1"])
 
@@ -66,7 +75,7 @@ def changed(path, others, how, place, what):
     if how == "remove":
         path.unlink()
     elif how == "exchange":
-        shutil.copyfile(others[int(place * len(others))], path)
+        path.write_bytes(others[int(place * len(others))].read_bytes())
     elif how == "flip" and content:
         path.write_bytes(content[:at] + bytes([content[at] ^ 1 << what]) + content[at + 1 :])
     else:
@@ -128,7 +137,16 @@ def evaluated():
     evaluation.run(CONFIG, ["attack=fgsm"], Path())
 
 
-COMMANDS = {"report": reported, "eval": evaluated}
+def records(there, which):
+    """One of the files that hold records with a checksum."""
+    among = [path for path in there if path.suffix in {".json", ".jsonl"} and path.name != "report.json"]
+    return among[int(which * len(among))]
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are made, and not drawn: most of the time would go there, and the tests of reports draw them."""
+    monkeypatch.setattr(picture, "as_bytes", lambda *_: b"")
 
 
 @pytest.fixture
@@ -143,36 +161,53 @@ def copied(trained):
     return copy
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def right(found, expected):
+    """Whether what is told is true; what is gone, or came last in a file that was cut, may be left out."""
+    if found in (None, [], {}) or found == expected:
+        return True
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return all(key in expected and right(found[key], expected[key]) for key in found)
+    if isinstance(found, list) and isinstance(expected, list):
+        return len(found) < len(expected) and found == expected[: len(found)]
+    return False
+
+
+@settings(max_examples=90 // SHARE, **HOW)
 @given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
-def test_whatever_became_of_a_file_no_number_is_wrong(copied, trained, command, which, change):
+def test_whatever_became_of_a_file_no_accuracy_is_wrong(copied, trained, undrawn, which, change):
+    there = copied()
+    changed(chosen(there, which), there, *change)
+    if answered(evaluated):
+        found, expected = (read_json(p) for p in (Path("run/eval/again/results.json"), trained / OTHER))
+        assert of_evaluation(found) == of_evaluation(expected)
+
+
+@settings(max_examples=250 // SHARE, **HOW)
+@given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
+def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, trained, which, change):
     there = copied()
     path = chosen(there, which)
     changed(path, there, *change)
-    if not answered(COMMANDS[command]):
+    if not answered(reported):
         return
-    if command == "eval":
-        found, right = (
-            read_json(p / "eval" / n / "results.json") for p, n in ((Path("run"), "again"), (trained, "other"))
-        )
-        assert of_evaluation(found) == of_evaluation(right)
-        return
-    found, right = (of_report(read_json(folder / "report.json")) for folder in (Path("run"), trained))
-    if change[0] == "remove":
-        # what is not there is not told of; what is told is right
-        newest = found["evaluation"] == right["evaluation"]
-        right = {k: v for k, v in right.items() if found[k] not in (None, [], {}) and (newest or k == "epochs")}
-        found = {k: found[k] for k in right}
-        right.pop("evaluations", None)
-        found.pop("evaluations", None)
-    assert found == right, path
+    found, expected = (read_json(folder / "report.json") for folder in (Path("run"), trained))
+    if found["evaluation"] == expected["evaluation"]:
+        assert right(of_report(found), of_report(expected)), path
+    else:
+        # its newest evaluation is gone: an older one is told of, and rightly
+        assert right(found["evaluations"], expected["evaluations"]), path
+        assert right(found["epochs"], expected["epochs"]), path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80 // SHARE, **HOW)
 @given(which=st.floats(0, 1, exclude_max=True), place=st.floats(0, 1, exclude_max=True), value=VALUES)
-def test_whatever_a_forged_record_says_there_is_no_traceback(copied, command, which, place, value):
-    there = [path for path in copied() if path.suffix in {".json", ".jsonl"} and path.name != "report.json"]
-    forged(there[int(which * len(there))], place, value)
-    answered(COMMANDS[command])
+def test_whatever_a_forged_record_says_an_evaluation_ends_in_order(copied, undrawn, which, place, value):
+    forged(records(copied(), which), place, value)
+    answered(evaluated)
+
+
+@settings(max_examples=80 // SHARE, **HOW)
+@given(which=st.floats(0, 1, exclude_max=True), place=st.floats(0, 1, exclude_max=True), value=VALUES)
+def test_whatever_a_forged_record_says_a_report_ends_in_order(copied, which, place, value):
+    forged(records(copied(), which), place, value)
+    answered(reported)

@@ -1,16 +1,18 @@
 """SIGKILL at any call of a training, those that write included."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-POINTS, PARTS = 200, 4
+POINTS, PARTS = 200, 8
+EXHAUSTIVE = pytest.mark.skipif(not os.environ.get("JHRUN_EXHAUSTIVE"), reason="JHRUN_EXHAUSTIVE=1 runs it too")
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=EXHAUSTIVE) for part in range(1, PARTS))])
 def test_a_run_that_was_killed_anywhere_goes_on_bit_for_bit_and_leaves_nothing(part):
     command = [sys.executable, Path(__file__).with_name("killer.py"), str(part), str(PARTS), str(POINTS)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jhrun.errors import JhrunError
+from jhrun.errors import JhrunError, UnsafeError
 from jhrun.files import read_json
-from jhrun.folder import RunFolder
+from jhrun.folder import RunFolder, refuse_unsafe
 from jhrun.reporting.text import one_line
 
 FAILED, FINISHED, RUNNING, WAITING = "failed", "finished", "running", "waiting"
@@ -98,6 +98,10 @@ def _config(folder: RunFolder, read: Reader) -> tuple[dict[str, Any] | None, str
     # that of report.json, where it is the newer one: JSON is read twenty times faster than YAML, and there may be
     # ten thousand runs
     report = folder.path / "report.json"
+    try:
+        refuse_unsafe(folder.path, pickles=False)
+    except UnsafeError as error:
+        return None, one_line(error)
     try:
         if report.is_file() and report.stat().st_mtime >= folder.config.stat().st_mtime:
             config = read_json(report).get("config")

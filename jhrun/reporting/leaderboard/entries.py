@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from jhrun.errors import JhrunError
 from jhrun.files import DAMAGED, read_json
-from jhrun.folder import RunFolder
+from jhrun.folder import RunFolder, refuse_unsafe
 from jhrun.records import FAIL, PASS, SUSPECT
 from jhrun.reporting import words
 from jhrun.reporting.leaderboard import configuration
@@ -100,6 +100,7 @@ def read_entry(cell: Cell) -> Entry:
     if cell.folder is None or cell.config is None or leaves is None:
         return plain
     try:
+        refuse_unsafe(cell.folder, pickles=False)
         return _read(plain, cell.folder, summarise(RunFolder(cell.folder), cell.config))
     except DAMAGED as failure:
         return _broken(plain, one_line(f"the run's records are damaged ({type(failure).__name__}: {failure})"))

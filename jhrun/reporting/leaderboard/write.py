@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jhrun.errors import UnsafeError
 from jhrun.files import write_aside, write_json
 from jhrun.reporting import tables, text
 from jhrun.reporting.leaderboard import documents
@@ -39,7 +40,12 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
 
     Returns:
         The table, header first.
+
+    Raises:
+        UnsafeError: the figures would be written elsewhere.
     """
+    if (output / "figures").is_symlink():
+        raise UnsafeError("a symbolic link leaves the folder", str(output / "figures"), "remove it")
     entries = [read_entry(cell) for cell in cells]
     found = board(entries)
     table, remarks = documents.table(found), notes(found)
