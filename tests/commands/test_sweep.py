@@ -97,6 +97,7 @@ def test_a_sweep_that_was_killed_goes_on(launcher, begin, run):
     assert not list(Path("sweep").glob("jobs/.halt*"))
 
 
+@EXHAUSTIVE
 def test_ctrl_c_stops_at_a_step_and_the_same_command_goes_on(begin, run, jhrun):
     overrides = [*FAST, "train.epochs=40", "seed=0,1", "evaluate=false", *LAUNCHERS["joblib"]]
     process = begin(*SWEEP, *overrides)
@@ -132,6 +133,7 @@ def test_a_job_that_the_system_kills_leaves_the_others_running(begin):
     assert "killed by SIGKILL" in said
 
 
+@EXHAUSTIVE
 def test_a_preempted_job_is_requeued_by_submitit_and_goes_on(begin):
     overrides = [*FAST, "seed=0", "train.epochs=150", "evaluate=false", *LAUNCHERS["submitit"]]
     process = begin(*SWEEP, *overrides)
