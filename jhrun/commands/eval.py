@@ -10,7 +10,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from jhrun.attacks import Attack
-from jhrun.commands.evaluation import Request, named, run_evaluation, say_result
+from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
+from jhrun.commands.failures import memory_named
 from jhrun.commands.session import logged, records_read, resources_named, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
@@ -52,7 +53,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     _place_data(values["dataset"], **call["dataset"])
     with resources_named(folder), logged(folder), Lock(folder.path):
         objects.apply_options(values)
-        with records_read(folder):
+        with memory_named(MEMORY), records_read(folder):
             request = _request(folder, values, call, overrides)
         run_evaluation(request)
         with records_read(folder):

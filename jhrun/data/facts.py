@@ -1,6 +1,7 @@
 """What a run remembers of the data that it was trained on."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,12 +31,13 @@ def facts(data: Dataset) -> dict[str, Any]:
         for tensor in (part.inputs, part.targets):
             digest.update(f"{tensor.dtype} {tuple(tensor.shape)}\0".encode())
             digest.update(tensor.contiguous().cpu().numpy().data)
-    some = decoded(data.train.inputs[:SAMPLE]).double()
+    spread = float(decoded(data.train.inputs[:SAMPLE]).double().std(correction=0))
     return {
         "sha256": digest.hexdigest(),
         "shape": list(data.spec.shape),
         "classes": len(data.classes),
-        "std": float(some.std(correction=0)),
+        # JSON knows nothing that is not finite
+        "std": spread if math.isfinite(spread) else None,
     }
 
 
@@ -56,10 +58,12 @@ def require_alike(trained: Mapping[str, Any], now: Mapping[str, Any], where: str
         if trained.get(key) != now[key]
     ]
     before, after = trained.get("std"), now["std"]
-    if not isinstance(before, float) or not (
-        before == after or before / ANOTHER_SCALE < after < ANOTHER_SCALE * before
+    if before != after and not (
+        isinstance(before, float)
+        and isinstance(after, float)
+        and before / ANOTHER_SCALE < after < ANOTHER_SCALE * before
     ):
-        wrong.append(f"scale, the inputs' standard deviation: {before} → {after:.3g}")
+        wrong.append(f"scale, the inputs' standard deviation: {before} → {after}")
     if wrong:
         what = f"the run was trained on another data set ({'; '.join(wrong)})"
         raise RunError(what, where, "give dataset.root=… of data like those it was trained on")

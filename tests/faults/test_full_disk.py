@@ -31,7 +31,7 @@ def fill():
                 pass
 
 def snapshot():
-    files = [p for p in Path("disk/run").rglob("*") if p.is_file() and ".new" not in str(p)]
+    files = [p for p in Path("disk/run").rglob("*") if p.is_file() and ".new" not in str(p) and p.suffix != ".tmp"]
     return {p: p.read_bytes() for p in files if p.name not in CHANGING}
 
 CHANGING = {"run.log", "status.json", ".jhrun.lock"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torchvision.datasets as tv
 
+from jhrun.config import stored
 from jhrun.config.values import CLASSES, check
 from jhrun.data.digits import digits
 from jhrun.errors import ConfigError
@@ -87,7 +88,9 @@ def test_an_evaluation_is_refused_before_anything_is_touched(tiny, tiny_mnist, j
 
 def test_an_older_run_that_aimed_at_all_there_are_is_gone_on_with(tiny, jhrun):
     config = tiny("attack=apgd_dlr", "attack.apgd_dlr.steps=2", "train.epochs=1", "subset=2") / "config.yaml"
-    config.write_text(config.read_text().replace("targets: 9", "targets: 50"))
+    values = stored.read(config)
+    values["attack"]["apgd_dlr"]["targets"] = 50
+    stored.write(config, values)
     code, _, err = jhrun("train", "resume=run", "train.epochs=2")
     assert code == 0, err
     # the call's own data set is not the run's
