@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -220,27 +220,39 @@ def read_json(path: Path) -> dict[str, Any]:
     return unstamped(record, path)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, order: Sequence[str] = ("epoch",)) -> Iterator[dict[str, Any]]:
     """The records of a file of lines; none if it is not there yet.
 
     Args:
         path: of the file.
+        order: keys by which the lines are in order, none twice.
 
     Yields:
         One record a line; a last line that was cut off by a crash is left out.
 
     Raises:
-        RunError: a line is not JSON, or was changed.
+        RunError: a line is not JSON, was changed, or is out of order.
     """
+    last: tuple[Any, ...] = ()
     try:
         with path.open("rb") as file:
             for line in file:
-                if line.endswith(b"\n"):
-                    yield unstamped(json.loads(line), path)
+                if not line.endswith(b"\n"):
+                    return
+                record = unstamped(json.loads(line), path)
+                place = tuple(record[key] for key in order)
+                if not place > last:
+                    named = ", ".join(f"{key} {value}" for key, value in zip(order, place, strict=True))
+                    what = f"the line of {named} is there twice, or in another's place"
+                    raise RunError(what, str(path), "the run is damaged")
+                last = place
+                yield record
     except FileNotFoundError:
         return
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"holds a line that is not JSON ({error})", str(path), "the run is damaged") from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise RunError(
+            f"holds a line that is not a record ({error!r})", str(path), "the run is damaged"
+        ) from error
 
 
 def sha256(path: Path) -> str:

@@ -1,12 +1,18 @@
 """A run's folder: where its files lie, and what may not lie in it."""
 
 import os
+import pickletools
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 from jhrun.errors import RunError, UnsafeError
 from jhrun.files import read_json
+
+_IMPORTING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
+"""Instructions of pickles that look a name up."""
 
 
 @dataclass(frozen=True)
@@ -141,19 +147,36 @@ def refuse_unsafe(path: Path, *, pickles: bool = True) -> None:
 
 
 def _pickled(path: Path) -> bool:
-    """Whether a file begins as pickles of protocol 2 and newer do, or is an archive with one, as PyTorch's."""
+    """Whether a file is a pickle of any protocol, or an archive with one, as PyTorch's."""
     with path.open("rb") as file:
         head = file.read(3)
-        # then an instruction, of which none is below "("; a safetensors file, which begins with the length of its
-        # header in eight bytes, may begin with the same two
+        # protocols 2 to 5, then an instruction, of which none is below "("; a safetensors file, which begins with
+        # the length of its header in eight bytes, may begin with the same two
         if head[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} and head[2:] >= b"(":
             return True
-        if head[:2] != b"PK":
-            return False
         file.seek(0)
+        if head[:2] != b"PK":
+            return _imports(file)
         try:
             with ZipFile(file) as archive:
                 return any(name.endswith(".pkl") for name in archive.namelist())
         except (BadZipFile, ValueError, OSError, NotImplementedError):
             # whoever reads it will say so
             return False
+
+
+def _imports(file: BinaryIO) -> bool:
+    """Whether a file is a whole pickle without a protocol's mark, and imports something."""
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
+        # of strings that are none
+        warnings.simplefilter("ignore")
+        try:
+            if _IMPORTING.isdisjoint({operation.name for operation, *_ in pickletools.genops(file)}):
+                return False
+            file.seek(0)
+            # looks at the stack too: words may happen to be instructions
+            pickletools.dis(file, nowhere)
+        except (ValueError, OverflowError, IndexError):
+            # other files end here after a few bytes
+            return False
+    return True

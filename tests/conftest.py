@@ -6,9 +6,11 @@ One thread: the networks of the tests are tiny, and on busy cores a second threa
 import hashlib
 import os
 import pickle
+import resource
 import struct
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,22 @@ def md5(path):
 
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
+
+
+@pytest.fixture
+def files_of_at_most():
+    """In a block, the kernel refuses to make a file longer than so many bytes: a quota, or nearly a full disk."""
+
+    @contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import pickle
-import resource
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,17 +13,6 @@ from safetensors.torch import save
 from jhrun.errors import RunError, UnsafeError
 from jhrun.files import as_line, aside, read_json, read_lines, sha256, sync_folder, write_aside, write_json
 from jhrun.folder import RunFolder
-
-
-@contextmanager
-def files_of_at_most(size):
-    """The kernel refuses to make a file longer: a full disk, near enough."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def names(folder):
@@ -43,7 +30,7 @@ def test_write_aside_replaces_a_file(tmp_path, content, stored):
         assert names(tmp_path) == ["status.json"]
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, files_of_at_most):
     path = tmp_path / "status.json"
     path.write_text("old")
     with files_of_at_most(1000), pytest.raises(OSError, match="File too large"):
@@ -171,13 +158,27 @@ def test_a_record_that_was_changed_is_refused_and_another_layout_is_not(tmp_path
 @pytest.mark.parametrize("number", range(3))
 def test_a_line_that_was_changed_is_refused_whichever_it_is(tmp_path, number):
     path = tmp_path / "r.jsonl"
-    lines = [as_line({"loss": loss}) for loss in (1, 0.5, 2)]
+    lines = [as_line({"epoch": i, "loss": loss}) for i, loss in enumerate((1, 0.5, 2))]
     path.write_text("".join(lines))
     assert [line["loss"] for line in read_lines(path)] == [1, 0.5, 2]
     path.write_text(lines[0] + changed(lines[1])[number] + lines[2])
     with pytest.raises(RunError, match="checksum") as caught:
         list(read_lines(path))
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("order", [("epoch",), ("epoch", "penalty")])
+def test_lines_out_of_order_are_refused(tmp_path, order):
+    path = tmp_path / "r.jsonl"
+    places = [(1, 0), (1, 1), (2, 0)] if len(order) == 2 else [(1, 5), (2, 4), (4, 3)]
+    lines = [as_line({"epoch": epoch, "penalty": penalty}) for epoch, penalty in places]
+    path.write_text("".join(lines))
+    assert len(list(read_lines(path, order))) == 3
+    for wrong in (lines * 2, [*lines, lines[-1]], [lines[0], lines[2], lines[1]], [as_line({"loss": 1})]):
+        path.write_text("".join(wrong))
+        with pytest.raises(RunError) as caught:
+            list(read_lines(path, order))
+        assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", os.urandom(1 << 20)], ids=len)

@@ -69,15 +69,13 @@ def changes(before: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[list[st
         here: of this process.
 
     Returns:
-        What keeps a run from going on exactly; and what is allowed all the same, a GPU after a CPU.
+        What keeps a run from going on; and what is allowed all the same, another device after a CPU.
     """
     last = {**before, **(before.get("resumed") or [{}])[-1]}
     names = {"code": "jhrun's code", "torch": "PyTorch"}
     different = [f"{n}: {last.get(key)} → {here[key]}" for key, n in names.items() if last.get(key) != here[key]]
-    moved = [f"device: {last.get('device')} → {here['device']}"]
-    if not last.get("cuda") and here["cuda"]:
-        return different, moved
-    return different + (moved if last.get("cuda") and not here["cuda"] else []), []
+    moved = [f"device: {last.get('device')} → {here['device']}"] if last.get("device") != here["device"] else []
+    return ([*different, *moved], []) if last.get("cuda") else (different, moved)
 
 
 def resumed(before: Mapping[str, Any], here: Mapping[str, Any], **what: Any) -> dict[str, Any]:

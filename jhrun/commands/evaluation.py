@@ -196,7 +196,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
             epsilon=request.epsilon,
             seed=request.seed,
             plugins=request.plugins,
-            decisions=[Decision.of(line) for line in read_lines(request.folder.decisions)],
+            decisions=[Decision.of(line) for line in read_lines(request.folder.decisions, Decision.ORDER)],
         )
     return EvaluationRecord(
         name=request.name,

@@ -12,7 +12,7 @@ from jhrun.errors import ConfigError, RunError
 from jhrun.files import as_line, read_json, read_lines, write_aside, write_json
 from jhrun.folder import RunFolder
 from jhrun.records import Decision
-from jhrun.training import Checkpoint, Trainer, canary
+from jhrun.training import Canaries, Checkpoint, Trainer
 
 MAY_CHANGE = (
     "train.epochs",
@@ -121,7 +121,7 @@ def restore(
             what = f"the checkpoint does not fit the run's network ({error})"
             raise RunError(what, str(folder.path), "was config.yaml changed?") from error
         if not forced:
-            canary.verify(folder.canary, "last", checkpoint.info, trainer.model, trainer.dataset.spec.shape)
+            Canaries(folder, trainer.dataset.spec.shape).verify("last", checkpoint.info, trainer.model)
         trained_on, data = checkpoint.info["data"]["sha256"], trainer.data["sha256"]
         if trained_on != data:
             different.append(f"data (SHA-256): {trained_on} → {data}")
@@ -139,7 +139,9 @@ def restore(
         if folder.watched(part).is_file():
             write_aside(folder.watched(part), "".join(map(as_line, seen)))
     # of the epoch that is about to begin, a decision may have been stored that no checkpoint knows of yet
-    stored_now = [d for d in map(Decision.of, read_lines(folder.decisions)) if d.epoch == trainer.epoch + 1]
+    stored_now = [
+        d for d in map(Decision.of, read_lines(folder.decisions, Decision.ORDER)) if d.epoch == trainer.epoch + 1
+    ]
     known = trainer.directions.decisions
     known += [d for d in stored_now if (d.epoch, d.penalty) not in {(k.epoch, k.penalty) for k in known}]
     if known:

@@ -39,7 +39,7 @@ from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
 from jhrun.sweeps import Lock
-from jhrun.training import Checkpoint, Interrupted, Trainer, canary
+from jhrun.training import Canaries, Checkpoint, Interrupted, Trainer
 
 
 def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
@@ -168,6 +168,7 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
 
 def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRecord], None]]) -> None:
     total = trainer.options.epochs * trainer.steps
+    canaries = Canaries(folder, trainer.dataset.spec.shape)
     shown = 0.0
 
     def record(line: EpochRecord) -> None:
@@ -199,7 +200,7 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
             bar.set_postfix(figures, refresh=False)
 
     def save(name: str, checkpoint: Checkpoint) -> None:
-        canary.note(folder.canary, name, checkpoint.info, trainer.model, trainer.dataset.spec.shape)
+        canaries.note(name, checkpoint.info, trainer.model)
         checkpoint.save(folder.checkpoint(name))
 
     with (

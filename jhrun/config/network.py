@@ -14,7 +14,7 @@ from jhrun.data import Dataset, facts, require_alike
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder
 from jhrun.models.blocks import Rescale
-from jhrun.training import Checkpoint, canary
+from jhrun.training import Canaries, Checkpoint
 
 
 def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> nn.Module:
@@ -75,4 +75,4 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder, na
         raise RunError(
             f"the checkpoint does not fit the network ({error})", str(folder.path), "was config.yaml changed?"
         ) from error
-    canary.verify(folder.canary, name, checkpoint.info, model, data.spec.shape)
+    Canaries(folder, data.spec.shape).verify(name, checkpoint.info, model)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,9 @@ class Decision:
         measured: what was tried.
         costs: of a pass of each kind, in plain training steps.
     """
+
+    ORDER: ClassVar = ("epoch", "penalty")
+    """By which the lines are in order."""
 
     epoch: int
     penalty: int

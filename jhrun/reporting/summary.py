@@ -8,6 +8,7 @@ from typing import Any
 from jhrun.errors import RunError
 from jhrun.files import read_json, read_lines
 from jhrun.folder import RunFolder
+from jhrun.records import Decision
 
 SCHEMA_VERSION = 1
 
@@ -57,7 +58,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "curve": newest.get("curve"),
         "curvature": _beside(folder, newest, "curvature"),
         "epochs": told.kept,
-        "decisions": list(read_lines(folder.decisions)),
+        "decisions": list(read_lines(folder.decisions, Decision.ORDER)),
         "warnings": [*_warnings(folder), *told.skipped()],
         "evaluations": evaluations,
     }

@@ -6,8 +6,8 @@ the same one in an architecture that was changed in a way that its weights do no
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from jhrun import seeds
 from jhrun.attacks.attack import evaluation_mode
 from jhrun.errors import RunError
 from jhrun.files import read_json, write_json
+from jhrun.folder import RunFolder
 
 INPUTS = 4
 
@@ -26,54 +27,71 @@ TOLERANCE = 1e-3
 by as much as they are large."""
 
 
-def note(path: Path, name: str, info: Mapping[str, Any], model: nn.Module, shape: Sequence[int]) -> None:
-    """Write down what a checkpoint's network says. To be done before the checkpoint is in its place.
+@dataclass(frozen=True)
+class Canaries:
+    """A run's ``canary.json``.
 
     Args:
-        path: of the run's ``canary.json``.
-        name: of the checkpoint.
-        info: its ``epoch`` and ``step``.
-        model: with its weights.
+        folder: of the run.
         shape: of one input.
     """
-    noted: dict[str, Any] = read_json(path) if path.is_file() else {}
-    entry = {"epoch": info["epoch"], "step": info["step"], "outputs": outputs(model, shape)}
-    # the one before too: a crash may leave it as the checkpoint
-    write_json(path, {**noted, name: [*noted.get(name, [])[-1:], entry]})
+
+    folder: RunFolder
+    shape: Sequence[int]
+
+    def note(self, name: str, info: Mapping[str, Any], model: nn.Module) -> None:
+        """Write down what a checkpoint's network says. To be done before the checkpoint is in its place.
+
+        Args:
+            name: of the checkpoint.
+            info: its ``epoch`` and ``step``.
+            model: with its weights.
+        """
+        path = self.folder.canary
+        noted: dict[str, Any] = read_json(path) if path.is_file() else {}
+        saved = None
+        with suppress(RunError, KeyError):
+            # it stays the checkpoint if the new one cannot be saved
+            saved = _place(read_json(self.folder.checkpoint(name) / "state.json"))
+        kept = [entry for entry in noted.get(name, []) if _place(entry) == saved]
+        entry = {"epoch": info["epoch"], "step": info["step"], "outputs": outputs(model, self.shape)}
+        write_json(path, {**noted, name: [*kept, entry]})
+
+    def verify(self, name: str, info: Mapping[str, Any], model: nn.Module) -> None:
+        """Whether a checkpoint's network is the one that was saved under its name.
+
+        Args:
+            name: of the checkpoint.
+            info: its ``epoch`` and ``step``.
+            model: with its weights.
+
+        Raises:
+            RunError: it is not.
+        """
+        path = self.folder.canary
+        epoch, step = _place(info)
+        try:
+            known = [e["outputs"] for e in read_json(path).get(name, []) if _place(e) == (epoch, step)]
+            told = _tensor(known[-1]) if known else None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(f"is not of its form ({error!r})", str(path), "the run is damaged") from error
+        remedy = "weights or config.yaml are another run's, or were changed: put its own back"
+        where = f"checkpoint {name} in {self.folder.path}"
+        if told is None:
+            raise RunError(f"the run never saved a checkpoint of epoch {epoch}, step {step}", where, remedy)
+        found = _tensor(outputs(model, self.shape))
+        if told.shape != found.shape:
+            what = f"the network has outputs of shape {tuple(found.shape)} instead of {tuple(told.shape)}"
+            raise RunError(what, where, remedy)
+        largest = told.nan_to_num().abs().max().clamp(min=1)
+        apart = float(((found - told).abs() / largest).nan_to_num().max())
+        if not torch.equal(found.isnan(), told.isnan()) or apart > TOLERANCE:
+            what = "the network does not say what it said when it was saved"
+            raise RunError(f"{what} (outputs differ by {100 * apart:.3g} %)", where, remedy)
 
 
-def verify(path: Path, name: str, info: Mapping[str, Any], model: nn.Module, shape: Sequence[int]) -> None:
-    """Whether a checkpoint's network is the one that was saved under its name.
-
-    Args:
-        path: of the run's ``canary.json``.
-        name: of the checkpoint.
-        info: its ``epoch`` and ``step``.
-        model: with its weights.
-        shape: of one input.
-
-    Raises:
-        RunError: it is not.
-    """
-    place = info["epoch"], info["step"]
-    try:
-        known = [e["outputs"] for e in read_json(path).get(name, []) if (e["epoch"], e["step"]) == place]
-        told = _tensor(known[-1]) if known else None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"is not of its form ({error!r})", str(path), "the run is damaged") from error
-    remedy = "weights or config.yaml are another run's, or were changed: put its own back"
-    where = f"checkpoint {name} in {path.parent}"
-    if told is None:
-        raise RunError(f"the run never saved a checkpoint of epoch {place[0]}, step {place[1]}", where, remedy)
-    found = _tensor(outputs(model, shape))
-    if told.shape != found.shape:
-        what = f"the network has outputs of shape {tuple(found.shape)} instead of {tuple(told.shape)}"
-        raise RunError(what, where, remedy)
-    largest = told.nan_to_num().abs().max().clamp(min=1)
-    apart = (found - told).abs() / largest
-    if not torch.equal(found.isnan(), told.isnan()) or apart.nan_to_num().max() > TOLERANCE:
-        what = "the network does not say what it said when it was saved"
-        raise RunError(f"{what} (outputs differ by {100 * float(apart.nan_to_num().max()):.3g} %)", where, remedy)
+def _place(info: Mapping[str, Any]) -> tuple[int, int]:
+    return info["epoch"], info["step"]
 
 
 @torch.no_grad()

@@ -26,6 +26,10 @@ SCHEMA = 2
 _FILES = ("weights.safetensors", "state.safetensors")
 
 
+class _OtherSchemaError(RunError):
+    """Whole, but of another version."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A network's weights and what training needs to go on.
@@ -100,6 +104,7 @@ class Checkpoint:
 
         Raises:
             RunError: it is missing or damaged.
+            _OtherSchemaError: it is of another version.
         """
         places = [p for p in (folder, *_beside(folder)) if (p / "state.json").is_file()]
         if not places:
@@ -111,6 +116,8 @@ class Checkpoint:
                 return cls._read(place)
         try:
             return cls._read(places[0] if places[0] == folder else places[-1])
+        except _OtherSchemaError:
+            raise
         except RunError as error:
             raise RunError(*error.parts[:2], cls._whole_ones(folder)) from error
 
@@ -131,10 +138,8 @@ class Checkpoint:
     def _read(cls, place: Path) -> "Checkpoint":
         info = read_json(place / "state.json")
         if info.get("schema_version") != SCHEMA:
-            found = info.get("schema_version")
-            raise RunError(
-                f"schema_version is {found} instead of {SCHEMA}", str(place), "use the jhrun that wrote it"
-            )
+            what = f"schema_version is {info.get('schema_version')} instead of {SCHEMA}"
+            raise _OtherSchemaError(what, str(place), "use the jhrun that wrote it")
         hashes = info.get("sha256")
         tensors = []
         for name in _FILES:
@@ -142,11 +147,8 @@ class Checkpoint:
             expected = hashes.get(name) if isinstance(hashes, dict) else None
             found = sha256(path) if path.is_file() else None
             if found is None or found != expected:
-                raise RunError(
-                    f"SHA-256 is {found or 'that of no file'} instead of {expected}",
-                    str(path),
-                    "",
-                )
+                what = f"SHA-256 is {found or 'that of no file'} instead of {expected}"
+                raise RunError(what, str(path), "use another checkpoint")
             try:
                 tensors.append(load_file(path))
             except SafetensorError as error:

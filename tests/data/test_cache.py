@@ -1,12 +1,10 @@
 """Tensors kept on disk: read back as they were, and never trusted when something is wrong with the file."""
 
 import os
-import resource
 import shutil
 import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 
 import pytest
@@ -88,17 +86,7 @@ def test_a_damaged_file_is_replaced_with_one_warning(tmp_path, damage):
     assert names(tmp_path) == ["some"]
 
 
-@contextmanager
-def files_of_at_most(size):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk_is_one_warning_and_leaves_nothing(tmp_path):
+def test_a_full_disk_is_one_warning_and_leaves_nothing(tmp_path, files_of_at_most):
     with files_of_at_most(100), pytest.warns(UserWarning, match="cannot be written") as said:
         assert same(kept(tmp_path / "some", made))
     assert len(said) == 1

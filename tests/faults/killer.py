@@ -9,9 +9,11 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from jhrun.cli import main
 from jhrun.commands import train
@@ -34,6 +36,8 @@ def forked(work) -> int:
     silence = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    # tqdm's own is shared between forks: whoever is killed with it in hand would keep it for ever
+    tqdm.set_lock(threading.RLock())
     code = 70
     try:
         code = work()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from jhrun.commands.environment import changes
 from jhrun.files import read_json, write_json
 
 
@@ -52,6 +53,28 @@ def test_a_run_that_began_otherwise_goes_on_only_if_that_is_asked_for(run, jhrun
     # from now on it is compared with how it went on
     code, _, err = jhrun("train", "resume=run", "train.epochs=4")
     assert code == 0, err
+
+
+def test_another_cpu_is_noted_and_no_reason_to_stop(run, jhrun):
+    changed(run, device="Z80, 1 cores")
+    code, out, err = jhrun("train", "resume=run", "train.epochs=3")
+    assert code == 0, err
+    assert "warning: this is not how the run began: device: Z80, 1 cores → " in out
+    assert read_json(run / "environment.json")["resumed"][0]["differences"][0].startswith("device: Z80")
+
+
+HERE = {"code": "1", "torch": "2"}
+CPU, GPU, OTHER = ({"cuda": c, "device": d} for c, d in ((None, "Z80"), ("13.0", "H200"), ("13.0", "H100")))
+
+
+@pytest.mark.parametrize(
+    ("before", "here", "refused", "noted"),
+    [(GPU, OTHER, 1, 0), (GPU, CPU, 1, 0), (CPU, GPU, 0, 1), (GPU, GPU, 0, 0), (CPU, CPU, 0, 0)],
+)
+def test_from_a_cpu_a_run_may_move_and_from_a_gpu_it_may_not(before, here, refused, noted):
+    assert [*map(len, changes(HERE | before, HERE | here))] == [refused, noted]
+    # what it last went on on counts
+    assert [*map(len, changes(HERE | {"resumed": [before]} | here, HERE | here))] == [refused, noted]
 
 
 def test_another_configuration_is_taken_and_noted_where_that_is_asked_for(run, jhrun):

@@ -6,69 +6,27 @@ from pathlib import Path
 import pytest
 import torch
 
-ODD = '''
-from pathlib import Path
-
-import torch
-from torch import nn
-from jhrun.models import MLP
-
-def changed(x):
-    return x.clone().put_(torch.tensor([0]), torch.zeros(1, dtype=x.dtype))
-
-class Odd(torch.autograd.Function):
-    """Whose first or second derivative is odd."""
-
-    @staticmethod
-    def forward(ctx, x, order):
-        ctx.order = order
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return (changed(gradient) if ctx.order == 1 else Odd.apply(gradient, 1)), None
-
-class Layer(nn.Module):
-    def __init__(self, order):
-        super().__init__()
-        self.order = order
-
-    def forward(self, x):
-        return Odd.apply(x, self.order)
-
-class Net(MLP):
-    def __init__(self, where="nowhere", **options):
-        super().__init__(**options)
-        self.where = where
-        if where in {"first", "second"}:
-            self.insert(-1, Layer(1 if where == "first" else 2))
-
-    def forward(self, x):
-        if self.where == "forward" or Path("now").exists():
-            x = changed(x)
-        if self.where == "cuda":
-            x = x + 0 * x.flatten().kthvalue(1).values
-        return super().forward(x)
-'''
+SHORT = ["train.epochs=1", "evaluate=false"]
 
 
 @pytest.fixture
-def odd(tmp_path, monkeypatch):
-    (tmp_path / "odd_nets.py").write_text(ODD)
-    monkeypatch.syspath_prepend(tmp_path)
+def odd(network_that, monkeypatch):
     # what deterministic=true sets for the whole process is put back
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    yield ["model=mlp", "model.widths=[8]", "model._target_=odd_nets.Net", "plugins=[odd_nets]", "train.epochs=1"]
+    yield network_that(
+        "return x + 0 * x.flatten().kthvalue(1).values if x.is_cuda else "
+        "x.clone().put_(torch.tensor([0]), torch.zeros(1, dtype=x.dtype))"
+    )
     torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize(
     ("where", "regularizer"),
-    [("forward", "none"), ("forward", "hessian"), ("first", "none"), ("second", "jacobian")],
+    [("forward", "none"), ("forward", "hessian"), ("first derivative", "none"), ("second derivative", "jacobian")],
 )
 def test_the_operation_is_named(where, regularizer, odd, jhrun):
     """By the preflight too, which could blame a layer for it."""
-    call = ["train", *odd, f"+model.where={where}", f"regularizer={regularizer}", "evaluate=false"]
+    call = ["train", *odd, *SHORT, f"+model.where='{where}'", f"regularizer={regularizer}"]
     code, _, err = jhrun(*call, "deterministic=true", "hydra.run.dir=run")
     assert (code, err.count("\n")) == (5, 1)
     assert err == (
@@ -84,9 +42,9 @@ def test_the_operation_is_named(where, regularizer, odd, jhrun):
 
 
 def test_so_it_is_in_an_evaluation(odd, jhrun):
-    assert jhrun("train", *odd, "evaluate=false", "deterministic=true", "hydra.run.dir=run")[0] == 0
+    assert jhrun("train", *odd, *SHORT, "deterministic=true", "hydra.run.dir=run")[0] == 0
     Path("now").touch()
-    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "plugins=[odd_nets]")
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm", odd[-1])
     assert (code, err.count("\n")) == (5, 1)
     assert "PyTorch's put_ has no deterministic implementation" in err
 
@@ -94,6 +52,8 @@ def test_so_it_is_in_an_evaluation(odd, jhrun):
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_on_a_gpu_the_operation_is_named(odd, jhrun):
-    code, _, err = jhrun("train", *odd, "+model.where=cuda", "deterministic=true", "device=cuda")
+    code, _, err = jhrun(
+        "train", *odd, "train.epochs=1", "+model.where=forward", "deterministic=true", "device=cuda"
+    )
     assert (code, err.count("\n")) == (5, 1)
     assert "PyTorch's kthvalue" in err

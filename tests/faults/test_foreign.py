@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,15 @@ def of_torch() -> bytes:
     return buffer.getvalue()
 
 
-PICKLES = {"pickle": lambda: pickle.dumps(Evil()), "torch": of_torch}
+def without_mark() -> bytes:
+    """Protocol 4's instructions alone, which are loaded all the same."""
+    begin = pickle.dumps(Evil(), 4)
+    assert begin[:3] == pickle.PROTO + b"\x04" + pickle.FRAME
+    return begin[2 + 1 + 8 :]
+
+
+PICKLES = {f"protocol {n}": partial(pickle.dumps, Evil(), n) for n in range(pickle.HIGHEST_PROTOCOL + 1)}
+PICKLES |= {"no mark": without_mark, "torch": of_torch}
 NAMES = [
     *("checkpoints/last/weights.safetensors", "checkpoints/last/state.json", "metrics.jsonl", "status.json"),
     *("config.yaml", "eval/fgsm/results.json", "eval/fgsm/per_example.npz", "eval/fgsm/images.npz", "notes.txt"),
@@ -79,9 +88,23 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", PICKLES)
 def test_a_pickle_under_any_name_is_not_opened(run, refused, name, kind):
-    (run / name).write_bytes(PICKLES[kind]())
+    content = PICKLES[kind]()
+    (run / name).write_bytes(content)
     for command in COMMANDS:
         assert f"is a pickle, which could execute code, {(run / name).absolute()}" in refused(command)
+    # it is one
+    if kind != "torch":
+        pickle.loads(content)
+        assert Path("canary").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "cat\ndog\nbird\n", "N.", "(I1\nl.", "S'\\q'\n.", "copper\nzinc\nRust.\n"]
+)
+def test_a_users_note_is_none(run, jhrun, text):
+    (run / "notes.txt").write_text(text)
+    code, _, err = jhrun("report", "run")
+    assert code == 0, err
 
 
 def test_an_array_of_objects_is_not_unpickled(run, jhrun):

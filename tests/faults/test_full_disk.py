@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,21 @@ def test_a_full_disk_ends_a_run_in_one_line_and_it_goes_on_after_space_is_made(n
     assert (changed, left) == ([], [])
     assert (again, lines) == (0, 3)
     assert done.stderr.count("Traceback") == 0
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_whoever_resumes_before_there_is_space_loses_nothing(name, tiny, jhrun, files_of_at_most):
+    """What a checkpoint that cannot be saved says is noted before; the one in its place stays known."""
+    share = 0.1 if name == "best" else 0
+    run = tiny("model.widths=[256]", f"dataset.validation={share}", "evaluate=false")
+    weights = (run / f"checkpoints/{name}/weights.safetensors").read_bytes()
+    for _ in range(3):
+        with files_of_at_most(len(weights) // 2):
+            code, _, err = jhrun("train", f"resume={run}", "train.epochs=3")
+        assert (code, err.count("\n")) == (6, 1)
+        assert re.search(rf"File too large for [\d,]+ bytes, \S*checkpoints/{name}, make space", err), err
+        assert (run / f"checkpoints/{name}/weights.safetensors").read_bytes() == weights
+    code, _, err = jhrun("eval", f"run={run}", f"checkpoint={name}", "attack=fgsm", "subset=10")
+    assert code == 0, err
+    code, _, err = jhrun("train", f"resume={run}", "train.epochs=3")
+    assert code == 0, err

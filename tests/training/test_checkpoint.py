@@ -167,7 +167,7 @@ def test_a_state_of_another_shape_or_schema_is_found(saved, hashes):
     write_json(saved / "state.json", state | {"sha256": hashes})
     check_refused(saved, str(saved), "SHA-256")
     write_json(saved / "state.json", state | {"schema_version": hashes})
-    check_refused(saved, str(saved), "schema_version")
+    check_refused(saved, str(saved), "schema_version", "use the jhrun that wrote it")
 
 
 def test_no_checkpoint_is_told_with_its_place(place):
