@@ -9,7 +9,7 @@ from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 from jhrun.errors import RunError, UnsafeError
-from jhrun.files import read_json
+from jhrun.jsonio import read_json
 
 _IMPORTING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 """Instructions of pickles that look a name up."""

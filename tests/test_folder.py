@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save
 
 from jhrun.errors import RunError, UnsafeError
-from jhrun.files import as_line, aside, read_json, read_lines, sha256, sync_folder, write_aside, write_json
+from jhrun.files import aside, sha256, sync_folder, write_aside
 from jhrun.folder import RunFolder
+from jhrun.jsonio import as_line, read_json, read_lines, write_json
 
 
 def names(folder):

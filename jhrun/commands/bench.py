@@ -23,8 +23,8 @@ from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError, RunError
-from jhrun.files import write_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import write_json
 from jhrun.linalg import Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.penalties import Hessian, Jacobian, Penalty

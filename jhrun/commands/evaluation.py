@@ -23,8 +23,8 @@ from jhrun.evaluation.curve import EPSILONS, robust_curve
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.evaluation.evaluate import BATCH
 from jhrun.evaluation.verdict import Subject, judge
-from jhrun.files import read_json, read_lines, write_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_json, read_lines, write_json
 from jhrun.records import CurveRecord, Decision, EvaluationRecord, TaskRecord, Verdict
 from jhrun.reporting import headline, verdict_line
 from jhrun.reporting.words import duration

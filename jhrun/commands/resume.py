@@ -9,8 +9,9 @@ from jhrun.commands.session import say
 from jhrun.config import stored
 from jhrun.config.compose import typed_keys
 from jhrun.errors import ConfigError, RunError
-from jhrun.files import as_line, read_json, read_lines, write_aside, write_json
+from jhrun.files import write_aside
 from jhrun.folder import RunFolder
+from jhrun.jsonio import as_line, read_json, read_lines, write_json
 from jhrun.records import Decision
 from jhrun.training import Canaries, Checkpoint, Trainer
 

@@ -12,7 +12,7 @@ from jhrun.config.compose import explained
 from jhrun.config.space import Space, space
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, RunError
-from jhrun.files import read_json, read_lines
+from jhrun.jsonio import read_json, read_lines
 from jhrun.reporting.words import duration
 from jhrun.sweeps import Job, SweepFolder, code_version, run_job
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING

@@ -19,8 +19,9 @@ from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.signals import Preempted
 from jhrun.config import stored
 from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError
-from jhrun.files import CLOSED, DAMAGED, FULL, read_json, write_aside, write_json
+from jhrun.files import CLOSED, FULL, write_aside
 from jhrun.folder import RunFolder
+from jhrun.jsonio import DAMAGED, read_json, write_json
 from jhrun.sweeps.lock import NAME as LOCK
 from jhrun.training import Interrupted
 

@@ -32,8 +32,8 @@ from jhrun.config import objects, stored
 from jhrun.config.compose import flatten
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
-from jhrun.files import append_line, read_lines, write_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import append_line, read_lines, write_json
 from jhrun.loggers import Logger
 from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord

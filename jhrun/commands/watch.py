@@ -12,8 +12,8 @@ from jhrun.config.values import radius
 from jhrun.data import Part
 from jhrun.errors import ConfigError
 from jhrun.evaluation import evaluate
-from jhrun.files import append_line, write_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import append_line, write_json
 from jhrun.records import EpochRecord, WatchRecord
 from jhrun.training import Trainer
 

@@ -1,7 +1,9 @@
 """Tensors that are kept on disk between calls: safetensors with a SHA-256, made anew whenever in doubt."""
 
+import errno
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,10 +49,11 @@ def _read(path: Path) -> dict[str, Tensor] | None:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
             expected = (file.metadata() or {}).get("sha256")
-    except FileNotFoundError:
-        return None
-    except (OSError, SafetensorError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         problem = str(error)
+        # PyTorch opens the file once more by its name, when it may be gone already
+        if os.strerror(errno.ENOENT) in problem:
+            return None
     else:
         if expected == _sha256(path, tensors):
             return tensors

@@ -12,7 +12,7 @@ from jhrun.evaluation.curvature import MOST_STEPS, TOLERANCE, Curvature
 from jhrun.evaluation.evaluate import Evaluation
 from jhrun.evaluation.slices import Slices
 from jhrun.evaluation.store import write_npz
-from jhrun.files import write_json
+from jhrun.jsonio import write_json
 from jhrun.records import CurvatureRecord, Spread
 
 OUTCOMES = ("survived", "broken", "wrong")

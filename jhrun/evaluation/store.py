@@ -12,7 +12,8 @@ from torch import Tensor
 
 from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
-from jhrun.files import read_json, write_aside
+from jhrun.files import write_aside
+from jhrun.jsonio import read_json
 
 
 def save(folder: Path, evaluation: Evaluation, index: Tensor) -> None:

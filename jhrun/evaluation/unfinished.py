@@ -14,7 +14,7 @@ import torch
 from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
 from jhrun.evaluation.store import read_npz, write_npz
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 from jhrun.records import AttackRecord
 
 _TENSORS = ("attacked", "last", "distance", "adversarial")

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from jhrun.files import CHECKSUM
+from jhrun.jsonio import CHECKSUM
 from jhrun.linalg.exact import Exact
 from jhrun.linalg.lanczos import Lanczos
 from jhrun.linalg.operator import Operator

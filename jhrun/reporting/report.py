@@ -6,8 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from jhrun.files import as_json, write_together
+from jhrun.files import write_together
 from jhrun.folder import RunFolder
+from jhrun.jsonio import as_json
 from jhrun.reporting import tables
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.gallery import draw

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import RunError
-from jhrun.files import read_json, read_lines
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_json, read_lines
 from jhrun.records import Decision
 
 SCHEMA_VERSION = 1

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import RunError
-from jhrun.files import read_json, write_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_json, write_json
 from jhrun.sweeps.lock import Lock, taken
 
 WAITING, RUNNING, FINISHED, FAILED, INTERRUPTED = "waiting", "running", "finished", "failed", "interrupted"

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 from jhrun.errors import BUG, PREEMPTED, JhrunError
 from jhrun.errors import INTERRUPTED as STOPPED
-from jhrun.files import read_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_json
 from jhrun.sweeps.devices import one_device
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, Job, SweepFolder
 from jhrun.sweeps.lock import Lock, taken

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from jhrun import seeds
 from jhrun.attacks.attack import evaluation_mode
 from jhrun.errors import RunError
-from jhrun.files import read_json, write_json
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_json, write_json
 
 INPUTS = 4
 

@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from jhrun.errors import RunError
-from jhrun.files import read_json, sha256, space_for, sync_folder, write_json
+from jhrun.files import sha256, space_for, sync_folder
+from jhrun.jsonio import read_json, write_json
 
 SCHEMA = 2
 _FILES = ("weights.safetensors", "state.safetensors")

@@ -11,7 +11,7 @@ import pytest
 from jhrun.cli import main
 from jhrun.commands.analysis import estimator
 from jhrun.config import objects, stored
-from jhrun.files import read_json
+from jhrun.jsonio import read_json
 from jhrun.reporting import curvature as pictures
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]

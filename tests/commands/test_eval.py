@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jhrun.config import stored
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 
 
 def results(run: Path, name: str):

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 
 
 def results(run, name):

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from jhrun.files import read_json, read_lines
+from jhrun.jsonio import read_json, read_lines
 from jhrun.loggers.tensorboard import TAGS
 
 

@@ -11,7 +11,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from jhrun.files import append_line, read_lines
+from jhrun.jsonio import append_line, read_lines
 
 FAST = ["model=mlp", "model.widths=[8]", "solver=tracked", "attack=fgsm", "train.epochs=1", "evaluate=false"]
 SEARCH = ["-m", *FAST, "search=optuna", "search.startup=3", "hydra.sweep.dir=sweep"]

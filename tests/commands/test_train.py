@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from jhrun.config import stored
-from jhrun.files import as_line, read_json, read_lines
+from jhrun.jsonio import as_line, read_json, read_lines
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 

@@ -16,7 +16,7 @@ from jhrun.evaluation import curvature as module
 from jhrun.evaluation.analysis import UNITS, outcomes, record, save_analysis
 from jhrun.evaluation.curvature import BATCH, TOLERANCE, Estimator, curvature, double, logit_margin
 from jhrun.evaluation.store import read_npz
-from jhrun.files import read_json
+from jhrun.jsonio import read_json
 from jhrun.linalg import Direction, Exact, Lanczos
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, HessianDiagonality, Jacobian

@@ -9,7 +9,7 @@ from jhrun.data import Part
 from jhrun.errors import NumericalError, RunError
 from jhrun.evaluation import evaluate, load, save
 from jhrun.evaluation.evaluate import BATCH, SHOWN
-from jhrun.files import write_json
+from jhrun.jsonio import write_json
 
 
 class Threshold(nn.Module):

@@ -9,7 +9,7 @@ from jhrun.data import Part
 from jhrun.errors import RunError
 from jhrun.evaluation import Unfinished, evaluate
 from jhrun.evaluation.unfinished import _TENSORS
-from jhrun.files import write_json
+from jhrun.jsonio import write_json
 
 
 class KilledError(Exception):

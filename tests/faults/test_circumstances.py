@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from jhrun.commands.environment import changes
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 
 
 @pytest.fixture

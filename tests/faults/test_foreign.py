@@ -232,7 +232,7 @@ def test_a_leaderboard_reads_and_writes_nothing_through_a_link(run, jhrun):
 
 def test_a_record_cannot_name_a_place_elsewhere(run, jhrun):
     """Paths are made of the folder's own names alone."""
-    from jhrun.files import read_json, write_json
+    from jhrun.jsonio import read_json, write_json
 
     record = read_json(run / "eval/fgsm/results.json")
     Path("eval").mkdir()

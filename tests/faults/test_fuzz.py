@@ -16,7 +16,7 @@ from jhrun.commands import eval as evaluation
 from jhrun.commands import report
 from jhrun.config.compose import composed
 from jhrun.errors import JhrunError
-from jhrun.files import CHECKSUM, as_json, as_line, read_json
+from jhrun.jsonio import CHECKSUM, as_json, as_line, read_json
 from jhrun.reporting import picture
 
 TRAIN = ["model=mlp", "model.widths=[4]", "train.examples=64", "train.epochs=2", "attack=fgsm", "subset=10"]
@@ -184,7 +184,7 @@ def test_whatever_became_of_a_file_no_accuracy_is_wrong(copied, trained, undrawn
 
 @settings(max_examples=250 // SHARE, **HOW)
 @given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
-def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, trained, which, change):
+def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, trained, undrawn, which, change):
     there = copied()
     path = chosen(there, which)
     changed(path, there, *change)

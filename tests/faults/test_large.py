@@ -11,7 +11,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
-from jhrun.files import read_json
+from jhrun.jsonio import read_json
 
 TINY = ["model=mlp", "model.widths=[4]", "solver=tracked", "train.examples=64", "train.epochs=1"]
 SECONDS, BYTES = 60, 2**30

@@ -83,7 +83,7 @@ KILLED_REPORT = """
 import json, os, signal
 from pathlib import Path
 from jhrun.cli import main
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 
 def report():
     names = [*Path("run").glob("report.*"), *Path("run/figures").iterdir()]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jhrun.cli import main
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 from jhrun.records import PASS, SUSPECT, Check, CurveRecord, Proportion, Verdict
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -11,7 +11,7 @@ import pytest
 from jhrun.cli import main
 from jhrun.commands.environment import resumed
 from jhrun.config import stored
-from jhrun.files import as_line, read_json, read_lines
+from jhrun.jsonio import as_line, read_json, read_lines
 from jhrun.reporting import tables, words
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import JhrunError, UnsafeError
-from jhrun.files import read_json
 from jhrun.folder import RunFolder, refuse_unsafe
+from jhrun.jsonio import read_json
 from jhrun.reporting.text import one_line
 
 FAILED, FINISHED, RUNNING, WAITING = "failed", "finished", "running", "waiting"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from jhrun.errors import JhrunError
-from jhrun.files import DAMAGED, read_json
 from jhrun.folder import RunFolder, refuse_unsafe
+from jhrun.jsonio import DAMAGED, read_json
 from jhrun.records import FAIL, PASS, SUSPECT
 from jhrun.reporting import words
 from jhrun.reporting.leaderboard import configuration

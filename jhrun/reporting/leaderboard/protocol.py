@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jhrun.files import read_lines
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_lines
 from jhrun.reporting.leaderboard.columns import Value, number, share, worst_column
 from jhrun.reporting.tables import radius
 from jhrun.reporting.text import one_line

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import UnsafeError
-from jhrun.files import write_aside, write_json
+from jhrun.files import write_aside
+from jhrun.jsonio import write_json
 from jhrun.reporting import tables, text
 from jhrun.reporting.leaderboard import documents
 from jhrun.reporting.leaderboard.cells import Cell

@@ -7,7 +7,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 
 TINY = ["model=mlp", "model.widths=[8]", "train.epochs=1", "solver=lanczos", "solver.iterations=1"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from jhrun.config import stored
 from jhrun.errors import RunError
-from jhrun.files import read_json, write_json
+from jhrun.jsonio import read_json, write_json
 from jhrun.reporting.leaderboard.cells import cells_in, is_sweep
 
 

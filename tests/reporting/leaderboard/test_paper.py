@@ -9,7 +9,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
-from jhrun.files import as_line, write_json
+from jhrun.jsonio import as_line, write_json
 from jhrun.reporting.leaderboard.published import METHODS, TABLES
 
 SELECTED = [{"epoch": 1, "clean": 0.5, "pgd20": 0.4, "n": 359}, {"epoch": 2, "clean": 0.3, "pgd20": 0.45, "n": 9}]

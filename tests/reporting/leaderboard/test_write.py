@@ -11,7 +11,7 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.config import stored
-from jhrun.files import _checksum, as_line, read_json, write_json
+from jhrun.jsonio import _checksum, as_line, read_json, write_json
 from jhrun.reporting.leaderboard import Cell, cells_in, write_leaderboard
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -93,7 +93,7 @@ def test_a_damaged_run_is_a_failed_cell_and_ends_nothing(runs):
     states = {Path(c["run"]).name: (c["state"], c["error"]) for c in board["cells"]}
     assert states["zero"] == ("finished", None)
     assert states["one"][0] == states["plain"][0] == "failed"
-    assert "not JSON" in states["one"][1]
+    assert "not a record" in states["one"][1]
     assert "damaged" in states["plain"][1]
     assert table[1][2] == "1"
 
