@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -216,6 +218,32 @@ def test_a_preempted_run_saves_itself_and_goes_on_exactly(begin, jhrun, number):
         assert code == 0, err
     weights = [Path(name, "checkpoints/last/weights.safetensors").read_bytes() for name in ("run", "whole")]
     assert weights[0] == weights[1]
+
+
+HANDLED = """
+import signal, sys
+from pathlib import Path
+from jhrun.cli import main
+
+for number in (signal.SIGTERM, signal.SIGUSR2):
+    signal.signal(number, lambda number, _: Path(f"got {number}").touch())
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
+
+
+def test_a_launchers_own_handlers_stay():
+    """As submitit's, which requeue a job; ``tests/commands/test_sweep.py`` has submitit itself do it."""
+    command = [sys.executable, "-c", HANDLED, *LONG]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+    wait_for(Path("run/metrics.jsonl"), process)
+    for number in (signal.SIGUSR2, signal.SIGTERM):
+        process.send_signal(number)
+        wait_for(Path(f"got {number:d}"), process)
+    # what nobody else handles is ours
+    process.send_signal(signal.SIGUSR1)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 75, said
 
 
 @pytest.mark.cuda
