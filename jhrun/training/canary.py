@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class Canaries:
         write_json(path, {**noted, name: [*kept, entry]})
 
     def verify(self, name: str, info: Mapping[str, Any], model: nn.Module) -> None:
-        """Whether a checkpoint's network is the one that was saved under its name.
+        """Whether a checkpoint's network is one that was saved.
 
         Args:
             name: of the checkpoint.
@@ -71,7 +72,9 @@ class Canaries:
         path = self.folder.canary
         epoch, step = _place(info)
         try:
-            known = [e["outputs"] for e in read_json(path).get(name, []) if _place(e) == (epoch, step)]
+            # under any name: one checkpoint may have been put in the place of another that was damaged
+            noted = chain.from_iterable(read_json(path).values())
+            known = [entry["outputs"] for entry in noted if _place(entry) == (epoch, step)]
             told = _tensor(known[-1]) if known else None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"is not of its form ({error!r})", str(path), "the run is damaged") from error

@@ -133,7 +133,8 @@ class Checkpoint:
         if not found:
             return "the checkpoint is damaged, and no other is whole"
         epoch, _, name = max(found)
-        return f"the checkpoint is damaged; the newest that is whole is {name}, of epoch {epoch}"
+        newest = f"the newest that is whole is {name}, of epoch {epoch}, a copy of which may take its place"
+        return f"the checkpoint is damaged; {newest}"
 
     @classmethod
     def _read(cls, place: Path) -> "Checkpoint":

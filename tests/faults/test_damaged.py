@@ -61,6 +61,22 @@ def test_a_damaged_checkpoint_is_named_with_the_newest_whole_one(run, jhrun, fil
         assert contents(run) == before
 
 
+def test_the_newest_whole_one_may_take_its_place(tiny, jhrun):
+    # much too fast in the second epoch
+    run = tiny("optimizer.lr={0: 0.001, 1: 5}", "evaluate=false")
+    weights = (run / "checkpoints/last/weights.safetensors").read_bytes()
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    assert json.loads((run / "checkpoints/best/state.json").read_text())["epoch"] == 1
+    shutil.rmtree(run / "checkpoints/last")
+    shutil.copytree(run / "checkpoints/best", run / "checkpoints/last")
+    code, out, err = jhrun("train", "resume=run")
+    assert code == 0, err
+    assert "going on from epoch 1, step 0" in out
+    assert (run / "checkpoints/last/weights.safetensors").read_bytes() == weights
+    again = (run / "metrics.jsonl").read_text().splitlines()
+    assert (again[0], json.loads(again[1])["loss"]) == (lines[0], json.loads(lines[1])["loss"])
+
+
 def test_weights_of_another_run_are_noticed(run, tiny, jhrun):
     tiny("seed=1", "evaluate=false", folder="other")
     shutil.rmtree(run / "checkpoints/last")
