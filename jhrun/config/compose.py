@@ -29,6 +29,9 @@ PATHS = (
 
 _WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
 
+_PLAIN_PATH = re.compile(r"[\w.-]*/[\w./-]*", flags=re.ASCII)
+"""What Hydra's grammar takes for a string as it is: with a slash, it is no number and no other word of it."""
+
 
 def prepare(overrides: list[str], *, multirun: bool) -> list[str]:
     """Overrides as Hydra's grammar can read them.
@@ -223,7 +226,7 @@ def _quoted(value: str) -> bool:
 
 
 def _quote(value: str) -> str:
-    if _quoted(value):
+    if _quoted(value) or _PLAIN_PATH.fullmatch(value):
         return value
     if value.startswith("~"):
         value = str(Path(value).expanduser())

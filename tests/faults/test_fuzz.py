@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def of_evaluation(record):
 
 BYTES = st.one_of(
     st.tuples(st.just("flip"), st.floats(0, 1, exclude_max=True), st.integers(0, 7)),
+    st.tuples(st.just("digit"), st.floats(0, 1, exclude_max=True), st.integers(1, 9)),
     st.tuples(st.just("cut"), st.floats(0, 1, exclude_max=True), st.just(0)),
     st.tuples(st.just("insert"), st.floats(0, 1), st.binary(min_size=1, max_size=20)),
     st.tuples(st.just("replace"), st.just(0.0), st.binary(max_size=100)),
@@ -78,6 +80,10 @@ def changed(path, others, how, place, what):
         path.write_bytes(others[int(place * len(others))].read_bytes())
     elif how == "flip" and content:
         path.write_bytes(content[:at] + bytes([content[at] ^ 1 << what]) + content[at + 1 :])
+    elif how == "digit":
+        # the next one: the file's form stays
+        later = re.sub(rb"\d", lambda digit: b"%d" % ((int(digit[0]) + what) % 10), content[at:], count=1)
+        path.write_bytes(content[:at] + later)
     else:
         made = {"cut": content[:at], "double": content * 2, "replace": what}
         path.write_bytes(made[how] if how in made else content[:at] + (what or b"") + content[at:])
