@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -11,21 +12,32 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from tqdm import tqdm
 
 from jhrun.cli import main
 from jhrun.commands import train
+from jhrun.reporting import picture
 
 TINY = [
     *("model=mlp", "model.widths=[4]", "solver=tracked", "train.examples=64", "train.batch_size=32"),
     *("train.epochs=2", "checkpoint.steps=1", "evaluate=false", "threads=1"),
 ]
-WRITES = {
-    *("open", "write", "close", "fsync", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "flock"),
-    *("serialize_file", "ftruncate", "scandir", "flush"),
+OF_FILES = {"write", "truncate", "flush", "close"}
+OF_THE_SYSTEM = {
+    *("fsync", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "ftruncate", "flock"),
+    "serialize_file",
 }
+
+
+def writes(function) -> bool:
+    """Whether a built-in function changes something on disk: not a string, or a file in memory."""
+    owner, name = getattr(function, "__self__", None), function.__name__
+    if isinstance(owner, io.IOBase):
+        return name in OF_FILES and not isinstance(owner, io.StringIO | io.BytesIO)
+    return (owner is None or isinstance(owner, ModuleType)) and name in OF_THE_SYSTEM
 
 
 def forked(work) -> int:
@@ -46,17 +58,21 @@ def forked(work) -> int:
 
 
 def calls_of_training(watch) -> None:
-    """Have every call of a built-in function from the training's beginning on told to ``watch``."""
+    """Have every call of a built-in function from the training's beginning on told to ``watch``.
+
+    It is given how many of them there were, and how many that write, this one included, and the function.
+    """
     run = train.run
 
     def profiled(*arguments):
-        count = 0
+        calls = writing = 0
 
-        def profile(frame, event, argument):
-            nonlocal count
+        def profile(frame, event, function):
+            nonlocal calls, writing
             if event == "c_call":
-                count += 1
-                watch(count, argument)
+                calls += 1
+                writing += writes(function)
+                watch(calls, writing, function)
 
         sys.setprofile(profile)
         try:
@@ -68,26 +84,24 @@ def calls_of_training(watch) -> None:
 
 
 def counted() -> int:
-    """Train undisturbed, and write down how many calls there are, and which of them write."""
-    last, writes = 0, []
+    """Train undisturbed, and write down how many calls there are, and how many of them write."""
+    numbers = 0, 0
 
-    def watch(count, function):
-        nonlocal last
-        last = count
-        if getattr(function, "__name__", "") in WRITES:
-            writes.append(count)
+    def watch(calls, writing, _):
+        nonlocal numbers
+        numbers = calls, writing
 
     calls_of_training(watch)
     code = main(["train", *TINY, "hydra.run.dir=undisturbed"])
-    Path("counted.json").write_text(json.dumps([last, writes]))
+    Path("counted.json").write_text(json.dumps(numbers))
     return code
 
 
-def killed(point: int) -> int:
+def killed(kind: str, number: int) -> int:
     """Train, and die before a call."""
 
-    def watch(count, _):
-        if count == point:
+    def watch(calls, writing, function):
+        if (writing == number and writes(function)) if kind == "write" else calls == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     calls_of_training(watch)
@@ -109,23 +123,24 @@ def left(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in found]
 
 
-def chosen(points: int) -> list[int]:
+def chosen(points: int) -> list[tuple[str, int]]:
     """Half of the points among the calls that write, half among all."""
-    last, writes = json.loads(Path("counted.json").read_text())
+    calls, writing = json.loads(Path("counted.json").read_text())
     half = points // 2
-    return [writes[i * len(writes) // half] for i in range(half)] + [1 + i * last // half for i in range(half)]
+    among = [("write", 1 + i * writing // half) for i in range(half)]
+    return among + [("call", 1 + i * calls // half) for i in range(half)]
 
 
-def attempt(point: int, expected: dict) -> dict:
+def attempt(kind: str, number: int, expected: dict) -> dict:
     """One point: kill, resume, and compare."""
     shutil.rmtree("run", ignore_errors=True)
-    status = forked(lambda: killed(point))
+    status = forked(lambda: killed(kind, number))
     begun = Path("run/config.yaml").is_file()
     code = os.waitstatus_to_exitcode(forked(lambda: main(["train", "resume=run"])))
     same = begun and code == 0 and trained(Path("run")) == expected
     state = json.loads(Path("run/status.json").read_text())["state"] if begun else None
     return {
-        **{"point": point, "killed": os.WIFSIGNALED(status), "begun": begun, "code": code, "same": same},
+        **{"point": [kind, number], "killed": os.WIFSIGNALED(status), "begun": begun, "code": code, "same": same},
         **{"state": state, "left": left(Path("run")) if begun else []},
     }
 
@@ -133,9 +148,11 @@ def attempt(point: int, expected: dict) -> dict:
 if __name__ == "__main__":
     part, parts, points = map(int, sys.argv[1:])
     torch.set_num_threads(1)
+    # drawing writes nothing, and most of the time and of the calls would go there
+    picture.as_bytes = lambda *_: b"a picture"
     # everything is imported here, once
     main(["train", *TINY, "hydra.run.dir=first"])
     assert forked(counted) == 0
     expected = trained(Path("undisturbed"))
     for point in chosen(points)[part::parts]:
-        print("point", json.dumps(attempt(point, expected)), flush=True)
+        print("point", json.dumps(attempt(*point, expected)), flush=True)

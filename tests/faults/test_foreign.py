@@ -234,12 +234,12 @@ def test_a_record_cannot_name_a_place_elsewhere(run, jhrun):
     """Paths are made of the folder's own names alone."""
     from jhrun.jsonio import read_json, write_json
 
+    shutil.copytree(run / "eval/fgsm", "elsewhere")
     record = read_json(run / "eval/fgsm/results.json")
-    Path("eval").mkdir()
-    write_json(Path("verdict.json"), {"verdict": "pass", "checks": []})
-    write_json(run / "eval/fgsm/results.json", record | {"name": "../../.."})
+    write_json(run / "eval/fgsm/results.json", record | {"name": "../../elsewhere"})
     code, out, err = jhrun("report", "run")
     assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "is of an evaluation called '../../elsewhere'" in err
 
 
 def test_a_run_of_a_strangers_configuration_fetches_and_keeps_nothing(run, jhrun):

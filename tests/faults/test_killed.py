@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-POINTS, PARTS = 200, 8
+POINTS, PARTS = 200, 4
 EXHAUSTIVE = pytest.mark.skipif(not os.environ.get("JHRUN_EXHAUSTIVE"), reason="JHRUN_EXHAUSTIVE=1 runs it too")
 
 
@@ -22,7 +22,7 @@ def test_a_run_that_was_killed_anywhere_goes_on_bit_for_bit_and_leaves_nothing(p
     # the last calls may be fewer in another process
     assert sum(point["killed"] for point in points) > 0.9 * len(points)
     begun = [point for point in points if point["begun"]]
-    assert len(begun) > 0.8 * len(points)
+    assert len(begun) > 0.7 * len(points)
     for point in begun:
         wanted = {"code": 0, "same": True, "state": "finished", "left": []}
         assert {key: point[key] for key in wanted} == wanted, point
