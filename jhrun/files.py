@@ -14,6 +14,9 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 """What it says where nobody may write."""
 
+IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+"""What it says where something else lies in a file's place, or none can."""
+
 
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write a file so that a crash leaves the old or the new one, whole."""

@@ -2,14 +2,20 @@
 
 import os
 import pickletools
+import shutil
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 from jhrun.errors import RunError, UnsafeError
 from jhrun.jsonio import read_json
+
+LOCK = ".jhrun.lock"
+"""The file in a locked folder."""
 
 _IMPORTING = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 """Instructions of pickles that look a name up."""
@@ -95,7 +101,23 @@ class RunFolder:
     def remove_temporaries(self) -> None:
         """Remove what processes that were killed left half written; the folder's lock must be ours."""
         for left in self.path.rglob(".*.tmp"):
-            left.unlink()
+            if left.is_file():
+                left.unlink()
+        # a finished evaluation needs nothing of when it was not
+        for results in self.path.glob("eval/*/results.json"):
+            shutil.rmtree(results.with_name("unfinished"), ignore_errors=True)
+
+    def remove_unclaimed(self) -> None:
+        """Remove what is left of a run that ended before it had a configuration, if there is nothing else.
+
+        The folder's lock must be ours.
+        """
+        remnants = (self.overrides, self.environment, self.status)
+        others = [p for p in self.path.iterdir() if p not in remnants and not fnmatch(p.name, ".*.tmp")]
+        with suppress(RunError):
+            if {p.name for p in others} <= {LOCK} and read_json(self.status).get("state") == "running":
+                for path in (*self.path.glob(".*.tmp"), *remnants):
+                    path.unlink(missing_ok=True)
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":
@@ -136,7 +158,7 @@ def refuse_unsafe(path: Path, *, pickles: bool = True) -> None:
         for name in (*folders, *files):
             entry = Path(place, name)
             if entry.is_symlink():
-                if not entry.resolve().is_relative_to(root):
+                if not _within(entry, root):
                     raise UnsafeError("a symbolic link leaves the folder", str(entry), "remove it")
             elif not (entry.is_file() or entry.is_dir()):
                 raise UnsafeError("is neither a file nor a folder", str(entry), "remove it")
@@ -144,6 +166,14 @@ def refuse_unsafe(path: Path, *, pickles: bool = True) -> None:
                 raise UnsafeError(
                     "is a pickle, which could execute code", str(entry), "remove it: jhrun writes none"
                 )
+
+
+def _within(link: Path, root: Path) -> bool:
+    """Whether a link stays in a folder; one that leads round in a ring leads nowhere."""
+    try:
+        return link.resolve(strict=False).is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
 
 
 def _pickled(path: Path) -> bool:
@@ -176,7 +206,7 @@ def _imports(file: BinaryIO) -> bool:
             file.seek(0)
             # looks at the stack too: words may happen to be instructions
             pickletools.dis(file, nowhere)
-        except (ValueError, OverflowError, IndexError):
+        except (ValueError, OverflowError, IndexError, MemoryError):
             # other files end here after a few bytes
             return False
     return True

@@ -17,14 +17,13 @@ from jhrun import seeds
 from jhrun.benchmark import Contender, contest, operator, paper, pass_costs
 from jhrun.commands.environment import device_text, environment, now
 from jhrun.commands.failures import determinism_named, memory_named
-from jhrun.commands.session import tell
+from jhrun.commands.session import disk_named, records_read, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError, RunError
 from jhrun.folder import RunFolder
-from jhrun.jsonio import write_json
 from jhrun.linalg import Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.penalties import Hessian, Jacobian, Penalty
@@ -92,12 +91,12 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         "date": now(),
         "scores": [asdict(score) for score in scores],
     }
-    output.mkdir(parents=True, exist_ok=True)
-    write_json(output / "bench.json", record)
-    tell(f"{write_bench(output, record)}\n\nfigure: {output / 'bench.svg'}")
     costs = pass_costs(type(penalty).__name__, scores)
+    with disk_named(output):
+        output.mkdir(parents=True, exist_ok=True)
+        table = write_bench(output, record, costs)
+    tell(f"{table}\n\nfigure: {output / 'bench.svg'}")
     if costs:
-        write_json(output / "costs.json", costs)
         told = ", ".join(f"{kind} {cost:g}" for kind, cost in costs.items())
         key = shlex.quote(f"solver.costs={output / 'costs.json'}")
         tell(f"costs of this machine ({told}), for auto: {key}")
@@ -116,7 +115,8 @@ def _subject(call: Mapping[str, Any], overrides: Sequence[str]) -> tuple[nn.Modu
         folder = RunFolder.existing(str(call["run"]))
         values = stored.read(folder.config, plugins)
         data = objects.dataset(values, plugins)
-        model = network.of_run(str(call["run"]), data, plugins)
+        with records_read(folder):
+            model = network.of_run(str(call["run"]), data, plugins)
         objective = objects.objective(values, plugins)
         if any(key.split(".")[0] == "regularizer" for key in typed_keys(list(overrides))):
             values["regularizer"] = call["regularizer"]

@@ -13,18 +13,22 @@ from jhrun.attacks import Attack
 from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
 from jhrun.commands.failures import memory_named
 from jhrun.commands.session import logged, records_read, resources_named, tell
+from jhrun.commands.signals import preemptible
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.config.rules import wrong_classes
 from jhrun.config.values import OF_CLASSES, check, radius
-from jhrun.data import Dataset
+from jhrun.data import Dataset, facts
 from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
 from jhrun.records import FAIL
 from jhrun.reporting import write_report
 from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint
+
+LONGEST_NAME = 200
+"""Bytes of an evaluation's name, to which file systems leave some for temporaries."""
 
 FOR_CLASSES = {"attack", "epsilon", "epsilon_l2", "cascade", "analysis", "twin", "strict"}
 """What can be asked for only where there are classes to change."""
@@ -51,7 +55,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     # the run knows how many classes may be asked for
     check({**call, "dataset": values["dataset"]})
     _place_data(values["dataset"], **call["dataset"])
-    with resources_named(folder), logged(folder), Lock(folder.path):
+    with preemptible(), resources_named(folder.path), logged(folder), Lock(folder.path):
         objects.apply_options(values)
         with memory_named(MEMORY), records_read(folder):
             request = _request(folder, values, call, overrides)
@@ -109,6 +113,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
         checkpoint=call["checkpoint"],
         info=checkpoint.info,
         seed=seed,
+        sha256=facts(data)["sha256"],
         epsilon=radius(radii["inf"]),
         cascade=call["cascade"],
         subset=call["subset"],
@@ -178,8 +183,10 @@ def _refuse_too_many(key: str, value: Any, classes: int) -> None:
 
 
 def _check_name(folder: RunFolder, name: str) -> None:
-    if Path(name).name != name or name.startswith("."):
-        raise RunError(f"name={name} is not a folder's name", "eval", "use letters, digits, dots and dashes")
+    if Path(name).name != name or name.startswith(".") or len(name.encode()) > LONGEST_NAME:
+        raise RunError(
+            f"name={name} is not a folder's name", "eval", "use letters, digits, dots and dashes, few of them"
+        )
     if (folder.evaluation(name) / "results.json").exists():
         raise RunError(f"the run has an evaluation '{name}'", str(folder.path), "choose another: name=NAME")
 

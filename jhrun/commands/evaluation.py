@@ -15,7 +15,7 @@ from jhrun.attacks import Attack
 from jhrun.commands.analysis import run_curvature
 from jhrun.commands.environment import device_text, now
 from jhrun.commands.failures import memory_named
-from jhrun.commands.session import say
+from jhrun.commands.session import records_read, say
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError
 from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
@@ -52,6 +52,7 @@ class Request:
         checkpoint: which one the network is.
         info: what that checkpoint says of itself, with ``epoch`` and perhaps ``selection`` and ``sha256``.
         seed: of random starts.
+        sha256: of the data.
         epsilon: ℓ∞ radius of the claim, in pixel units.
         name: of the evaluation.
         cascade: whether later attacks see only what earlier ones left.
@@ -71,6 +72,7 @@ class Request:
     checkpoint: str
     info: Mapping[str, Any]
     seed: int
+    sha256: str
     epsilon: float
     name: str = ""
     cascade: bool = False
@@ -96,6 +98,7 @@ class Request:
             "seed": self.seed,
             "cascade": self.cascade,
             "subset": self.subset,
+            "data": self.sha256,
         }
         return Unfinished(self.folder.evaluation(self.name), request)
 
@@ -185,6 +188,8 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
         curve = robust_curve(request.model, part, radii, total=len(request.data.test), seed=request.seed)
     write_json(unfinished.folder / "verdict.json", _judge(request, part, evaluation, curve).flat())
     if request.curvature:
+        with records_read(request.folder):
+            decisions = [Decision.of(line) for line in read_lines(request.folder.decisions, Decision.ORDER)]
         run_curvature(
             unfinished.folder,
             request.model,
@@ -196,7 +201,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
             epsilon=request.epsilon,
             seed=request.seed,
             plugins=request.plugins,
-            decisions=[Decision.of(line) for line in read_lines(request.folder.decisions, Decision.ORDER)],
+            decisions=decisions,
         )
     return EvaluationRecord(
         name=request.name,
@@ -237,11 +242,12 @@ def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRec
 
 def _claimed(request: Request, n: int) -> float | None:
     """The clean accuracy that an earlier evaluation of the same network on the same examples found."""
-    for place in reversed(request.folder.evaluations()):
-        record = read_json(place / "results.json")
-        same = (record.get("checkpoint"), record.get("epoch")) == (request.checkpoint, request.info["epoch"])
-        if same and record.get("clean") and record["clean"]["n"] == n:
-            return float(record["clean"]["accuracy"])
+    with records_read(request.folder):
+        for place in reversed(request.folder.evaluations()):
+            record = read_json(place / "results.json")
+            same = (record.get("checkpoint"), record.get("epoch")) == (request.checkpoint, request.info["epoch"])
+            if same and record.get("clean") and record["clean"]["n"] == n:
+                return float(record["clean"]["accuracy"])
     return None
 
 

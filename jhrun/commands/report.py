@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from jhrun.commands.session import logged, records_read, resources_named
+from jhrun.commands.session import disk_named, logged, records_read, resources_named
 from jhrun.config import stored
 from jhrun.folder import RunFolder
 from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
@@ -28,16 +28,17 @@ def run(paths: Sequence[str], *, paper: bool = False) -> None:
         folder = RunFolder.existing(paths[0])
         # a run can be reported while it goes on
         lock = nullcontext() if Lock.holder(folder.path) else Lock(folder.path)
-        with resources_named(folder), logged(folder), lock as ours, records_read(folder):
+        with resources_named(folder.path), logged(folder), lock as ours, records_read(folder):
             if ours:
                 folder.remove_temporaries()
             report = write_report(folder, stored.read(folder.config))
         print(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return
-    cells = [cell for path in folders for cell in cells_in(path, stored.read)]
     output = folders[0]
     if len(folders) > 1 or not is_sweep(output):
         name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
         output = Path("outputs/leaderboard").absolute() / name
-    table = write_leaderboard(cells, output, paper=paper)
+    with disk_named(output):
+        cells = [cell for path in folders for cell in cells_in(path, stored.read)]
+        table = write_leaderboard(cells, output, paper=paper)
     print(f"{plain(table)}\n\nreport: {output / 'leaderboard.html'}\n{output}")

@@ -40,7 +40,9 @@ MAY_CHANGE = (
 _FORCE = "resume_force=true goes on all the same"
 
 
-def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+def resumed_values(
+    folder: RunFolder, wanted: dict[str, Any], overrides: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
     """The run's own configuration, with what may be given anew. Nothing is written.
 
     Args:
@@ -49,7 +51,7 @@ def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequenc
         overrides: what was typed.
 
     Returns:
-        The run's configuration from now on.
+        The run's configuration from now on, and where that is forced upon it, ``key: before → after`` each.
 
     Raises:
         RunError: the call names something else than what the run was made with.
@@ -89,11 +91,17 @@ def resumed_values(folder: RunFolder, wanted: dict[str, Any], overrides: Sequenc
             str(folder.path),
             "start a new run",
         )
-    return values
+    return values, different
 
 
 def restore(
-    folder: RunFolder, trainer: Trainer, values: dict[str, Any], command: str, *, forced: bool = False
+    folder: RunFolder,
+    trainer: Trainer,
+    values: dict[str, Any],
+    command: str,
+    other: Sequence[str] = (),
+    *,
+    forced: bool = False,
 ) -> None:
     """Go back to the last checkpoint, drop what came after it, and write down how the run goes on.
 
@@ -102,6 +110,7 @@ def restore(
         trainer: freshly made from ``values``, on its device.
         values: the run's configuration from now on.
         command: as typed.
+        other: where that is forced upon it, ``key: before → after`` each.
         forced: whether to go on under other circumstances too.
 
     Raises:
@@ -130,6 +139,9 @@ def restore(
     elif len(records) > 1:
         what = f"{len(records)} epochs are recorded, but the checkpoint is gone"
         raise RunError(what, str(folder.checkpoint("last")), "put it back, or start a new run")
+    if len(records) < trainer.epoch:
+        what = f"{trainer.epoch} epochs are trained, but {len(records)} are recorded"
+        raise RunError(what, str(folder.metrics), "put back what is missing, or start a new run")
     if trainer.epoch > trainer.options.epochs:
         what = f"train.epochs={trainer.options.epochs}, but {trainer.epoch} epochs are done"
         raise ConfigError(what, str(folder.path), f"give {trainer.epoch} or more")
@@ -145,12 +157,13 @@ def restore(
     ]
     known = trainer.directions.decisions
     known += [d for d in stored_now if (d.epoch, d.penalty) not in {(k.epoch, k.penalty) for k in known}]
-    if known:
+    if folder.decisions.is_file():
         write_aside(folder.decisions, "".join(as_line(d.plain()) for d in known))
-    stored.write(folder.config, values | {"resume": None})
-    different += allowed
+    different = [*other, *different, *allowed]
     place = {"epoch": trainer.epoch, "step": trainer.step, "differences": different}
+    # before the configuration: what is another is noted, whatever happens
     write_json(folder.environment, resumed(before, here, **place))
+    stored.write(folder.config, values | {"resume": None})
     if different:
         say(f"warning: this is not how the run began: {'; '.join(different)}")
     say(f"going on from epoch {trainer.epoch}, step {trainer.step}")

@@ -7,7 +7,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.signals import Preempted
 from jhrun.config import stored
 from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError
-from jhrun.files import CLOSED, FULL, write_aside
-from jhrun.folder import RunFolder
+from jhrun.files import CLOSED, FULL, IN_THE_WAY, write_aside
+from jhrun.folder import LOCK, RunFolder
 from jhrun.jsonio import DAMAGED, read_json, write_json
-from jhrun.sweeps.lock import NAME as LOCK
 from jhrun.training import Interrupted
 
 log = logging.getLogger("jhrun")
@@ -44,15 +43,20 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
         RunError: something is in it already, which is left as it is.
     """
     folder = RunFolder(path)
+    folder.remove_unclaimed()
     if any(entry.name != LOCK for entry in path.iterdir()):
-        remedy = f"choose another hydra.run.dir, or go on with resume={path}"
-        raise RunError(f"'{path}' is not empty", "run directory", remedy)
-    write_json(folder.status, {"state": "running"})
-    write_aside(folder.overrides, stored.as_yaml(list(overrides)))
-    command = shlex.join(["jhrun", "train", *overrides])
-    write_json(folder.environment, environment(device, command, config["threads"]))
-    # the last: a folder that has it can be gone on with
-    stored.write(folder.config, config)
+        again = f", or go on with resume={path}" if folder.config.is_file() else ""
+        raise RunError(f"'{path}' is not empty", "run directory", f"choose another hydra.run.dir{again}")
+    try:
+        write_json(folder.status, {"state": "running"})
+        write_aside(folder.overrides, stored.as_yaml(list(overrides)))
+        command = shlex.join(["jhrun", "train", *overrides])
+        write_json(folder.environment, environment(device, command, config["threads"]))
+        # the last: a folder that has it can be gone on with
+        stored.write(folder.config, config)
+    except BaseException:
+        folder.remove_unclaimed()
+        raise
     return folder
 
 
@@ -80,9 +84,9 @@ def status_kept(folder: RunFolder) -> Iterator[Callable[[], None]]:
         "pid": os.getpid(),
         "host": socket.gethostname(),
     }
-    if folder.status.is_file():
-        before = read_json(folder.status)
-        record["started"] = before.get("started") or record["started"]
+    # one that is damaged says nothing
+    with suppress(RunError):
+        record["started"] = read_json(folder.status).get("started") or record["started"]
     write_json(folder.status, record)
     state, code, error = "failed", BUG, None
 
@@ -136,31 +140,51 @@ def logged(folder: RunFolder) -> Iterator[None]:
 
 
 @contextmanager
-def resources_named(folder: RunFolder) -> Iterator[None]:
+def resources_named(place: Path, again: str = "type the same again") -> Iterator[None]:
     """Memory or space that runs out is told as such, and an operation that is refused as not deterministic.
 
     Args:
-        folder: of the run.
+        place: where the work is done.
+        again: how it goes on when that is mended.
 
     Yields:
         Nothing.
 
     Raises:
         ResourceError: it ran out.
+    """
+    lower = "lower train.micro_batch (under a penalty) or train.batch_size in a new run"
+    with disk_named(place, again), memory_named(f"{lower}; or free some, then {again}"), determinism_named():
+        yield
+
+
+@contextmanager
+def disk_named(place: Path, again: str = "type the same again") -> Iterator[None]:
+    """What the disk refuses is told as such.
+
+    Args:
+        place: where the work is done.
+        again: how it goes on when that is mended.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ResourceError: there is no space, or nobody may write.
+        RunError: something else lies in a file's place.
         OSError: any other one, as it was.
     """
-    again = f"then go on with resume={folder.path}"
-    lower = "lower train.micro_batch (under a penalty) or train.batch_size in a new run"
     try:
-        with memory_named(f"{lower}; or free some, {again}"), determinism_named():
-            yield
+        yield
     except OSError as error:
-        where = str(error.filename or folder.path)
+        where = str(error.filename or place)
         if error.errno in FULL:
-            raise ResourceError(str(error.strerror), where, f"make space, {again}") from error
+            raise ResourceError(str(error.strerror), where, f"make space, then {again}") from error
         if error.errno in CLOSED:
             remedy = "choose a folder that you may write to, or have its permissions changed"
             raise ResourceError(str(error.strerror), where, remedy) from error
+        if error.errno in IN_THE_WAY:
+            raise RunError(str(error.strerror), where, "remove it, or choose another folder") from error
         raise
 
 

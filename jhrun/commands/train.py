@@ -33,7 +33,7 @@ from jhrun.config.compose import flatten
 from jhrun.config.values import radius
 from jhrun.errors import ConfigError
 from jhrun.folder import RunFolder
-from jhrun.jsonio import append_line, read_lines, write_json
+from jhrun.jsonio import append_line, read_json, read_lines, write_json
 from jhrun.loggers import Logger
 from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
@@ -57,18 +57,18 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     resume = call["resume"]
     with ExitStack() as stack:
         stack.enter_context(preemptible())
-        folder, values = _opened(stack, call, overrides, output)
+        folder, values, different = _opened(stack, call, overrides, output)
         device = objects.device(values["device"])
         logger = objects.logger(values, call["plugins"])
 
         def keep_status() -> Callable[[], None]:
             finish = stack.enter_context(status_kept(folder))
             # within it, so that the status knows a failure by its name
-            stack.enter_context(resources_named(folder))
+            stack.enter_context(resources_named(folder.path, f"go on with resume={folder.path}"))
             return finish
 
-        stack.enter_context(logged(folder))
         finish = keep_status() if resume is None else None
+        stack.enter_context(logged(folder))
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
         radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
         needed = values["evaluate"] or values.get("search")
@@ -82,7 +82,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             # until here nothing of the run was changed
             command = shlex.join(["jhrun", "train", *overrides])
             with records_read(folder):
-                restore(folder, trainer, values, command, forced=call["resume_force"])
+                restore(folder, trainer, values, command, different, forced=call["resume_force"])
             if trainer.steps_done == 0:
                 _preflight(folder, trainer)
             finish = keep_status()
@@ -103,32 +103,32 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
 
 def _opened(
     stack: ExitStack, call: dict[str, Any], overrides: Sequence[str], output: Path
-) -> tuple[RunFolder, dict[str, Any]]:
-    """The folder of a new run or of one that goes on, locked, and its configuration."""
+) -> tuple[RunFolder, dict[str, Any], list[str]]:
+    """The folder of a new run or of one that goes on, locked; its configuration; what is forced upon that."""
     if call["resume"] is not None:
         folder = RunFolder.existing(str(call["resume"]))
-        stack.enter_context(resources_named(folder))
+        stack.enter_context(resources_named(folder.path))
         stack.enter_context(Lock(folder.path))
-        return folder, resumed_values(folder, call, overrides)
+        return folder, *resumed_values(folder, call, overrides)
     # what is not there is told before there is a folder
     device = objects.device(call["device"])
     objects.logger(call, call["plugins"])
-    stack.enter_context(resources_named(RunFolder(output)))
+    stack.enter_context(resources_named(output))
     output.mkdir(parents=True, exist_ok=True)
     stack.enter_context(Lock(output))
-    return claim(output, call, overrides, device), call
+    return claim(output, call, overrides, device), call, []
 
 
 def _work(
     folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack], logger: Logger | None
 ) -> None:
     """Train and attack."""
-    unfinished = trainer.epoch < trainer.options.epochs
     watch = Watch(folder, values, trainer)
     _train(folder, trainer, [watch.epoch, *([logger.epoch] if logger is not None else [])])
-    if values.get("search") and not folder.validated.is_file():
+    if values.get("search") and not _measured(folder.validated, epoch=trainer.epoch):
         validated(folder, values, trainer, attacks)
-    if values["evaluate"] and (unfinished or not folder.evaluations()):
+    results = [path / "results.json" for path in folder.evaluations()]
+    if values["evaluate"] and not any(_measured(path, epoch=trainer.epoch, checkpoint="last") for path in results):
         request = Request(
             folder,
             values,
@@ -138,12 +138,21 @@ def _work(
             checkpoint="last",
             info=Checkpoint.load(folder.checkpoint("last")).info,
             seed=values["seed"],
+            sha256=trainer.data["sha256"],
             epsilon=radius(values["epsilon"]),
             subset=values.get("subset"),
             # searches of its own would double the time of a short run
             probes=False,
         )
         run_evaluation(named(request, "+".join(attacks) or "test"))
+
+
+def _measured(path: Path, **of: Any) -> bool:
+    """Whether a record is there, and of this network."""
+    if not path.is_file():
+        return False
+    record = read_json(path)
+    return all(record.get(key) == value for key, value in of.items())
 
 
 def _preflight(folder: RunFolder, trainer: Trainer) -> None:

@@ -1,5 +1,7 @@
 """Checks of single values: each takes one, and raises a ValueError that says what it must be."""
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -7,14 +9,36 @@ from typing import Any
 from jhrun.training import schedule
 
 
-def whole(least: int) -> Callable[[Any], None]:
+def whole(least: int, most: float = math.inf) -> Callable[[Any], None]:
     """A check for whole numbers."""
 
     def check(value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"must be a whole number of at least {least}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            above = "" if most == math.inf else f" and at most {most:,.0f}"
+            raise ValueError(f"must be a whole number of at least {least}{above}")
 
     return check
+
+
+def at_least_0(value: Any) -> None:
+    """A check for finite numbers that are not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError("must be a finite number of at least 0")
+
+
+def sizes(value: Any) -> None:
+    """A check for a list of whole numbers, which may be empty."""
+    if not isinstance(value, list):
+        raise ValueError("must be a list of whole numbers, as in [64, 32]")
+    for number in value:
+        whole(1)(number)
+
+
+def shape(value: Any) -> None:
+    """A check for the shape of an image."""
+    if not isinstance(value, list) or len(value) != 3:
+        raise ValueError("must be channels, height and width, as in [3, 32, 32]")
+    sizes(value)
 
 
 def optional(check: Callable[[Any], Any]) -> Callable[[Any], None]:
@@ -54,8 +78,7 @@ def counts(value: Any) -> None:
 
 def device_name(value: Any) -> None:
     """A check for ``auto``, ``cpu``, ``cuda`` and ``cuda:N``."""
-    name, _, number = str(value).partition(":")
-    if not (value in {"auto", "cpu"} or (name == "cuda" and (number.isdigit() or value == "cuda"))):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", str(value)):
         raise ValueError("must be one of auto, cpu, cuda, cuda:N")
 
 

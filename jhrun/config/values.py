@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from jhrun.config.rules import (
+    at_least_0,
     counts,
     device_name,
     node,
@@ -14,7 +15,9 @@ from jhrun.config.rules import (
     package_names,
     part,
     scheduled,
+    shape,
     share,
+    sizes,
     whole,
     wrong_classes,
 )
@@ -77,7 +80,10 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "cascade": one_of(True, False),
     "subset": optional(whole(1)),
     **dict.fromkeys(("rounds", "batches", "batch_size"), whole(1)),
-    "classes": whole(2),
+    "classes": whole(2, 1_000_000),
+    "shape": shape,
+    "model.widths": sizes,
+    "optimizer.weight_decay": at_least_0,
     "iterations": counts,
     "strict": one_of(True, False),
     "seed": optional(whole(0)),
@@ -86,7 +92,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "evaluate": one_of(True, False),
     "resume_force": one_of(True, False),
     "analysis": optional(one_of("curvature")),
-    "threads": optional(whole(1)),
+    "threads": optional(whole(1, 4096)),
     "tf32": one_of(True, False),
     "channels_last": one_of(True, False),
     "bf16": one_of(True, False),
@@ -112,6 +118,9 @@ CLASSES = {
 
 OF_CLASSES = ("targets", "nearest")
 """Settings of attacks that say how many of the wrong classes they look at."""
+
+COUNTS = ("steps", "restarts")
+"""Settings of attacks that are whole numbers."""
 
 _ABSENT = object()
 
@@ -145,8 +154,12 @@ def check(config: Mapping[str, Any]) -> None:
     # a run that is gone on with brings its own data set
     classes = None if config.get("resume") else CLASSES.get(str(_select(config, "dataset._target_")))
     for name, attack in (config.get("attack") or {}).items():
-        for key in OF_CLASSES if classes and isinstance(attack, Mapping) else ():
+        if not isinstance(attack, Mapping):
+            continue
+        for key in OF_CLASSES if classes else ():
             attempt(f"attack.{name}.{key}", wrong_classes, classes)
+        for key in COUNTS:
+            attempt(f"attack.{name}.{key}", optional(whole(1)))
     if faults:
         raise ConfigError("; ".join(faults), "configuration", "give values in range")
 

@@ -1,8 +1,10 @@
 """What became of each example, on disk: ``per_example.npz`` and ``images.npz``."""
 
 import io
+import struct
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -14,6 +16,13 @@ from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
 from jhrun.files import write_aside
 from jhrun.jsonio import read_json
+
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error),
+    # what zipfile says of archives that are encrypted or packed otherwise, and NumPy of an array's damaged header
+    *(RuntimeError, TokenError, OverflowError, MemoryError, struct.error),
+)
+"""What a damaged archive of arrays raises."""
 
 
 def save(folder: Path, evaluation: Evaluation, index: Tensor) -> None:
@@ -79,7 +88,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         # opened here, for NumPy leaves open what it cannot read
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise RunError(f"cannot be read ({error})", str(path), "evaluate again") from error
 
 

@@ -14,7 +14,7 @@ import torch
 from jhrun.errors import RunError
 from jhrun.evaluation.evaluate import Evaluation
 from jhrun.evaluation.store import read_npz, write_npz
-from jhrun.jsonio import read_json, write_json
+from jhrun.jsonio import DAMAGED, read_json, write_json
 from jhrun.records import AttackRecord
 
 _TENSORS = ("attacked", "last", "distance", "adversarial")
@@ -42,11 +42,13 @@ class Unfinished:
 
     def fits(self) -> bool:
         """Whether the evaluation can begin or go on in its folder: it is new, or the same one and not finished."""
-        if not self.folder.exists():
-            return True
+        if (self.folder / "results.json").exists():
+            return False
         asked = self.place / "request.json"
-        finished = (self.folder / "results.json").exists()
-        return not finished and asked.is_file() and read_json(asked) == json.loads(json.dumps(dict(self.request)))
+        if not asked.is_file():
+            # where nothing was asked for yet, nothing was done
+            return not self.folder.exists() or all(path == self.place for path in self.folder.iterdir())
+        return read_json(asked) == json.loads(json.dumps(dict(self.request)))
 
     def begin(self) -> None:
         """Make the folder, or find it.
@@ -84,13 +86,22 @@ class Unfinished:
 
         Returns:
             Whether it was.
+
+        Raises:
+            RunError: it is damaged.
         """
         if not self.has(name):
             return False
         arrays = read_npz(self._path(name))
-        for what in _TENSORS:
-            getattr(evaluation, what)[name] = torch.from_numpy(arrays[what])
-        evaluation.records[name] = AttackRecord.from_flat(json.loads(str(arrays["record"])))
+        try:
+            tensors = {what: torch.from_numpy(arrays[what]) for what in _TENSORS}
+            record = AttackRecord.from_flat(json.loads(str(arrays["record"])))
+        except DAMAGED as error:
+            what = f"is not of its form ({error!r})"
+            raise RunError(what, str(self._path(name)), "remove it: the attack is made again") from error
+        for what, tensor in tensors.items():
+            getattr(evaluation, what)[name] = tensor
+        evaluation.records[name] = record
         return True
 
     def finish(self) -> None:

@@ -1,5 +1,6 @@
 """The results of ``jhrun bench``: a table, and cost against truth with the frontier."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from jhrun.files import write_aside
+from jhrun.files import write_together
+from jhrun.jsonio import as_json
 from jhrun.reporting import tables
 from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, as_bytes, plain
 
@@ -22,12 +24,13 @@ NOTE = (
 )
 
 
-def write_bench(folder: Path, record: dict[str, Any]) -> str:
-    """Write ``bench.md`` and ``bench.svg``.
+def write_bench(folder: Path, record: dict[str, Any], costs: Mapping[str, float] | None = None) -> str:
+    """Write ``bench.json``, ``bench.md`` and ``bench.svg``, together.
 
     Args:
         folder: where to.
         record: of ``bench.json``.
+        costs: of passes, for ``costs.json``, if there are any.
 
     Returns:
         The table, in letters.
@@ -36,8 +39,14 @@ def write_bench(folder: Path, record: dict[str, Any]) -> str:
     note = NOTE.format(**record)
     what = f"{record['matrix']} of {record['model']}, {record['batch_size']} examples of {record['shape']}"
     parts = (f"# {what}", f"{record['device']}, {record['date']}", tables.markdown(table), note, "![](bench.svg)")
-    write_aside(folder / "bench.md", "\n\n".join(parts) + "\n")
-    write_aside(folder / "bench.svg", as_bytes(figure(record["scores"], what), "svg"))
+    files: dict[str, str | bytes] = {
+        "bench.json": as_json(record),
+        "bench.md": "\n\n".join(parts) + "\n",
+        "bench.svg": as_bytes(figure(record["scores"], what), "svg"),
+    }
+    if costs:
+        files["costs.json"] = as_json(costs)
+    write_together({folder / name: content for name, content in files.items()})
     return f"{what}\n\n{tables.plain(table)}\n\n{note}"
 
 

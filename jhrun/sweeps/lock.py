@@ -12,9 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from jhrun.errors import RunError
-
-NAME = ".jhrun.lock"
-"""Of the file in a locked folder: host and pid of the holder."""
+from jhrun.folder import LOCK
 
 _BEAT = 30.0
 """Seconds between two signs of life of a holder: the file's time of change."""
@@ -42,7 +40,7 @@ class Lock:
 
     def __init__(self, folder: str | Path) -> None:
         """Nothing is locked yet."""
-        self.path = Path(folder) / NAME
+        self.path = Path(folder) / LOCK
         self._handle: int | None = None
         self._ended = threading.Event()
 
@@ -98,7 +96,7 @@ class Lock:
         Returns:
             Host and pid; None where nobody living has it.
         """
-        path = Path(folder) / NAME
+        path = Path(folder) / LOCK
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -162,7 +160,7 @@ def _elsewhere(path: Path) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     """What the file says; nothing while it is being written."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         record = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(record, dict):
             return record

@@ -65,9 +65,6 @@ def _place(folder: RunFolder) -> str:
     """The override that begins a run in a folder, or goes on with the one that is there."""
     if folder.config.is_file():
         return f"resume={folder.path}"
-    # what a process left that was killed before it had written down what it was to do
-    for path in (folder.status, folder.overrides, folder.environment, *folder.path.glob(".*.tmp")):
-        path.unlink(missing_ok=True)
     return f"hydra.run.dir={folder.path}"
 
 

@@ -86,6 +86,7 @@ def test_without_validation_there_is_no_best(tiny, jhrun):
 def test_a_taken_or_wandering_name_is_refused(tiny, jhrun, name):
     run = tiny("evaluate=false")
     (run / "eval/zero").mkdir(parents=True)
+    (run / "eval/zero/notes.txt").touch()
     assert jhrun("eval", "run=run", f"name={name}")[0] == 4
 
 

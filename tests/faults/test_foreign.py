@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import shutil
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from jhrun.config import stored
+from jhrun.jsonio import read_json, write_json
 
 COMMANDS = {
     "eval": ["eval", "run=run", "attack=fgsm"],
@@ -230,10 +232,104 @@ def test_a_leaderboard_reads_and_writes_nothing_through_a_link(run, jhrun):
     assert {p: p.read_bytes() for p in Path().iterdir() if p.is_file()} == before
 
 
+def lock_of_brackets(run):
+    (run / ".jhrun.lock").write_text("[" * 200_000)
+
+
+def ring(run):
+    (run / "ring").symlink_to("ring")
+
+
+def folder_for(name):
+    def make(run):
+        if (run / name).is_file():
+            (run / name).unlink()
+        (run / name).mkdir()
+
+    return make
+
+
+ODDITIES = {
+    "a length without end": (lambda run: (run / "x").write_bytes(b"\x8e" + (2**62).to_bytes(8, "little")), {0}),
+    "brackets": (lock_of_brackets, {0}),
+    "a ring of links": (ring, {4, 7}),
+    "a folder for a temporary": (folder_for(".a.tmp"), {0}),
+    "a folder for the log": (folder_for("run.log"), {4}),
+    "a folder for the report": (folder_for("report.html"), {4}),
+}
+
+
+@pytest.mark.parametrize("what", ODDITIES)
+def test_odd_things_in_a_run_are_told(run, jhrun, what):
+    make, codes = ODDITIES[what]
+    make(run)
+    for command in ("report", "eval"):
+        code, _, err = jhrun(*COMMANDS[command])
+        assert code in codes, err
+        assert err.count("\n") == (code > 0)
+
+
+def encrypted(content):
+    """Its flag set in every header."""
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        places = [at for at in range(len(content)) if content[at : at + 4] == mark]
+        for at in places:
+            content = content[: at + offset] + bytes([content[at + offset] | 1]) + content[at + offset + 1 :]
+    return content
+
+
+def of_header(shape):
+    """An archive of one array whose header says so."""
+    buffer, array = io.BytesIO(), io.BytesIO()
+    np.save(array, np.zeros(3))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("clean.npy", array.getvalue().replace(b"(3,), }           ", shape.ljust(18)))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "made", [encrypted, lambda _: of_header(b"((3,), }"), lambda _: of_header(b"(10000000000000,)}")]
+)
+def test_an_archive_that_cannot_be_read_is_told(run, jhrun, made):
+    path = run / "eval/fgsm/images.npz"
+    path.write_bytes(made(path.read_bytes()))
+    code, _, err = jhrun("report", "run")
+    assert (code, err.count("\n")) == (4, 1)
+    assert str(path) in err
+
+
+def test_a_sweeps_records_are_not_read_through_a_link_or_waited_for(run, jhrun):
+    shutil.copytree(run, "many/one")
+    Path("many/jobs").mkdir()
+    Path("secret.json").write_text("{}")
+    for name, make in {"fifo": os.mkfifo, "link": lambda path: path.symlink_to("../../secret.json")}.items():
+        path = Path(f"many/jobs/{name}.json")
+        make(path)
+        code, _, err = jhrun("report", "many")
+        assert (code, err.count("\n")) == (7, 1)
+        assert str(path) in err
+        path.unlink()
+    Path("many/jobs").rmdir()
+    Path("jobs").mkdir()
+    Path("jobs/x.json").write_text("{}")
+    Path("many/jobs").symlink_to("../jobs")
+    code, _, err = jhrun("report", "many")
+    assert (code, err.count("\n")) == (7, 1)
+
+
+@pytest.mark.parametrize("record", ["eval/fgsm/results.json", "checkpoints/last/state.json"])
+def test_a_whole_record_of_another_form_is_told(run, jhrun, record):
+    found = read_json(run / record)
+    wrong = {"clean": 5} if record.startswith("eval") else {"data": 5}
+    write_json(run / record, found | wrong)
+    calls = [["eval", "run=run", "attack=fgsm", "subset=20"], ["train", "resume=run", "train.epochs=3"]]
+    for call in calls if "state" in record else calls[:1]:
+        code, _, err = jhrun(*call)
+        assert (code, err.count("\n")) == (4, 1)
+
+
 def test_a_record_cannot_name_a_place_elsewhere(run, jhrun):
     """Paths are made of the folder's own names alone."""
-    from jhrun.jsonio import read_json, write_json
-
     shutil.copytree(run / "eval/fgsm", "elsewhere")
     record = read_json(run / "eval/fgsm/results.json")
     write_json(run / "eval/fgsm/results.json", record | {"name": "../../elsewhere"})

@@ -128,3 +128,16 @@ def test_whoever_resumes_before_there_is_space_loses_nothing(name, tiny, jhrun, 
     assert code == 0, err
     code, _, err = jhrun("train", f"resume={run}", "train.epochs=3")
     assert code == 0, err
+
+
+def test_a_leaderboard_and_a_bench_tell_of_it_too(tiny, jhrun, files_of_at_most):
+    tiny("evaluate=false", folder="many/one")
+    small = ["solvers=[lanczos]", "iterations=[1]", "batches=1", "rounds=1", "batch_size=2", "model=mlp"]
+    with files_of_at_most(2000):
+        for call in (["report", "many"], ["bench", *small, "hydra.run.dir=bench"]):
+            code, _, err = jhrun(*call)
+            assert (code, err.count("\n")) == (6, 1)
+            assert "File too large for " in err
+            assert err.endswith("make space, then type the same again\n")
+    assert jhrun("bench", *small, "hydra.run.dir=bench")[0] == 0
+    assert jhrun("report", "many")[0] == 0

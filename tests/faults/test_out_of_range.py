@@ -20,6 +20,7 @@ WRONG = {
     "regularizer.weight": ("1.5", "must lie in [0, 1]"),
     "train.batch_size": ("0", "must be a whole number of at least 1"),
     "attack.apgd_dlr.targets": ("10", "must be at most 9, for there are 10 classes"),
+    "attack.apgd_dlr.steps": ("0", "must be a whole number of at least 1"),
 }
 
 
@@ -52,6 +53,14 @@ def test_without_a_number_of_epochs_the_rest_is_looked_at_all_the_same(epochs, j
 @pytest.mark.parametrize(
     ("key", "value", "rule"),
     [
+        ("optimizer.weight_decay", math.nan, "must be a finite number of at least 0"),
+        ("model.widths", [8, -1], "must be a whole number of at least 1"),
+        ("model.widths", 8, "must be a list of whole numbers, as in [64, 32]"),
+        ("shape", [0, 8, 8], "must be a whole number of at least 1"),
+        ("shape", "foo", "must be channels, height and width, as in [3, 32, 32]"),
+        ("classes", 5 * 10**15, "must be a whole number of at least 2 and at most 1,000,000"),
+        ("threads", 10**12, "must be a whole number of at least 1 and at most 4,096"),
+        ("device", f"cuda:{10**20}", "must be one of auto, cpu, cuda, cuda:N"),
         ("optimizer.lr", math.inf, "must be a finite number of at least 0"),
         ("optimizer.lr", -1, "must be a finite number of at least 0"),
         ("optimizer.lr", "fast", "must be a finite number or a schedule such as {0: 0.25, 50: 0.5}"),
@@ -66,9 +75,9 @@ def test_without_a_number_of_epochs_the_rest_is_looked_at_all_the_same(epochs, j
     ],
 )
 def test_what_is_said_of_a_value_is_true(key, value, rule):
-    group, name = key.split(".")
+    group, _, name = key.partition(".")
     with pytest.raises(ConfigError) as caught:
-        check({"train": {"epochs": 5}, group: {name: value}})
+        check({"train": {"epochs": 5}, group: {name: value} if name else value})
     assert caught.value.parts[0] == f"{key}={value}: {rule}"
 
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from jhrun.errors import RunError
+from jhrun.folder import LOCK
 from jhrun.sweeps import Lock
-from jhrun.sweeps.lock import NAME
 
 HOLD = "import sys, jhrun.sweeps as s\nwith s.Lock(sys.argv[1]): print('locked', flush=True); input()"
 
@@ -31,22 +31,22 @@ def test_one_process_has_it_and_the_others_learn_who(tmp_path, other):
 def test_a_dead_holder_has_it_no_more(tmp_path, other):
     other.kill()
     other.wait()
-    assert (tmp_path / NAME).is_file()
+    assert (tmp_path / LOCK).is_file()
     assert Lock.holder(tmp_path) is None
     with Lock(tmp_path):
         assert Lock.holder(tmp_path)["pid"] == os.getpid()
-    assert not (tmp_path / NAME).exists()
+    assert not (tmp_path / LOCK).exists()
 
 
 def test_a_holder_on_another_host_is_believed(tmp_path):
-    (tmp_path / NAME).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": None}))
+    (tmp_path / LOCK).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": None}))
     assert Lock.holder(tmp_path)["host"] == "elsewhere"
     with pytest.raises(RunError, match=r"process 1 on elsewhere.*if it is gone, remove"), Lock(tmp_path):
         pass
 
 
 def test_a_requeued_slurm_job_takes_its_own_lock_over(tmp_path, monkeypatch):
-    (tmp_path / NAME).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": "17_3"}))
+    (tmp_path / LOCK).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": "17_3"}))
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "17")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "4")
     assert Lock.holder(tmp_path)
@@ -56,16 +56,16 @@ def test_a_requeued_slurm_job_takes_its_own_lock_over(tmp_path, monkeypatch):
 
 
 def test_a_torn_lock_file_is_nobodys(tmp_path):
-    (tmp_path / NAME).write_text('{"host": "else')
+    (tmp_path / LOCK).write_text('{"host": "else')
     assert Lock.holder(tmp_path) is None
     with Lock(tmp_path):
         assert Lock.holder(tmp_path)["pid"] == os.getpid()
 
 
 def test_a_holder_on_another_host_that_gives_no_sign_of_life_is_dead(tmp_path):
-    (tmp_path / NAME).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": None}))
+    (tmp_path / LOCK).write_text(json.dumps({"host": "elsewhere", "pid": 1, "slurm": None}))
     assert Lock.holder(tmp_path)
-    os.utime(tmp_path / NAME, (0, time.time() - 601))
+    os.utime(tmp_path / LOCK, (0, time.time() - 601))
     assert Lock.holder(tmp_path) is None
     with Lock(tmp_path):
-        assert time.time() - (tmp_path / NAME).stat().st_mtime < 60
+        assert time.time() - (tmp_path / LOCK).stat().st_mtime < 60

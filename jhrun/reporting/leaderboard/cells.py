@@ -50,10 +50,16 @@ def cells_in(path: Path, read: Reader) -> list[Cell]:
 
     Returns:
         At least one. A sweep's jobs come in the order of their numbers, then the runs without a job's record.
+
+    Raises:
+        UnsafeError: the jobs' records are elsewhere, or could be waited for without end.
     """
     path = path.expanduser().absolute()
     if not is_sweep(path):
         return [_run_cell(RunFolder.existing(path), read)]
+    if (path / "jobs").is_symlink():
+        raise UnsafeError("a symbolic link leaves the folder", str(path / "jobs"), "remove it")
+    refuse_unsafe(path / "jobs", pickles=False)
     jobs = {file.stem: file for file in path.glob("jobs/*.json")}
     records = sorted(
         (_job_cell(path / name, file, read) for name, file in jobs.items()), key=lambda found: found[0]
