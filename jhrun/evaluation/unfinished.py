@@ -48,7 +48,8 @@ class Unfinished:
         if not asked.is_file():
             # where nothing was asked for yet, nothing was done
             return not self.folder.exists() or all(path == self.place for path in self.folder.iterdir())
-        return read_json(asked) == json.loads(json.dumps(dict(self.request)))
+        known: dict[str, Any] = json.loads(json.dumps(dict(self.request)))
+        return read_json(asked) == known
 
     def begin(self) -> None:
         """Make the folder, or find it.
