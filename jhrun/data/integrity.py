@@ -133,18 +133,47 @@ def _nothing_half_done(missing: Sequence[File]) -> Iterator[None]:
         raise
 
 
+class _LeavesError(tarfile.TarError):
+    """A member of an archive that would leave its folder, or is no file of its own."""
+
+
+def _extract(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: Any = "", set_attrs: bool = True, **options: Any
+) -> None:
+    """``TarFile.extract`` for a member that stays in its folder."""
+    root = Path(path).resolve()
+    if not (member.isfile() or member.isdir()) or not (root / member.name).resolve().is_relative_to(root):
+        raise _LeavesError(f"{member.name!r} is no file or folder in '{path}'")
+    _EXTRACT(archive, member, path, set_attrs, **options)
+
+
+_EXTRACT = tarfile.TarFile.extract
+
+_STRICT: Any
+_LEAVES: type[Exception]
+if hasattr(tarfile, "data_filter"):
+    _NAME, _STRICT, _LEAVES = "extraction_filter", staticmethod(tarfile.data_filter), tarfile.FilterError
+else:
+    # before Python 3.11.4 there is no filter: an archive may hold nothing but files and folders of its own
+    _NAME, _STRICT, _LEAVES = "extract", _extract, _LeavesError
+
+
 @contextmanager
 def _members_held_in(archive: Path) -> Iterator[None]:
-    """Archives are unpacked by tarfile's strict filter, which some versions of torchvision do not ask for."""
-    before = vars(tarfile.TarFile)["extraction_filter"]
-    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    """Archives are unpacked by tarfile's strict filter, which some versions of torchvision do not ask for.
+
+    Raises:
+        UnsafeError: a member would leave its folder.
+    """
+    before = vars(tarfile.TarFile)[_NAME]
+    setattr(tarfile.TarFile, _NAME, _STRICT)
     try:
         yield
-    except tarfile.FilterError as error:
+    except _LEAVES as error:
         raise UnsafeError(
             f"a member of the archive would leave its folder ({error})",
             str(archive),
             "do not unpack it: move it away",
         ) from error
     finally:
-        tarfile.TarFile.extraction_filter = before
+        setattr(tarfile.TarFile, _NAME, before)

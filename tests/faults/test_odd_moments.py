@@ -13,8 +13,11 @@ import pytest
 from jhrun.jsonio import read_json
 
 ENDING = """
-import importlib, os, sys
+import importlib, os, signal, sys
 from jhrun.cli import main
+
+# also where those who began this process had it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 where, number, *arguments = sys.argv[1:]
 module, *path, name = where.split(":")
