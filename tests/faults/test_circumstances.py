@@ -87,7 +87,9 @@ def test_another_configuration_is_taken_and_noted_where_that_is_asked_for(run, j
     assert code == 0, err
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["lr"] for line in lines] == [0.001, 0.001, 0.1]
-    assert "optimizer.lr=0.1" in read_json(run / "environment.json")["resumed"][0]["command"]
+    (again,) = read_json(run / "environment.json")["resumed"]
+    assert "optimizer.lr=0.1" in again["command"]
+    assert again["differences"] == ["optimizer.lr: 0.001 → 0.1"]
 
 
 def test_other_data_are_noticed(tiny_image_folder, tiny, jhrun):
