@@ -185,7 +185,9 @@ def _refuse_too_many(key: str, value: Any, classes: int) -> None:
 def _check_name(folder: RunFolder, name: str) -> None:
     if Path(name).name != name or name.startswith(".") or len(name.encode()) > LONGEST_NAME:
         raise RunError(
-            f"name={name} is not a folder's name", "eval", "use letters, digits, dots and dashes, few of them"
+            f"name={name} is not a folder's name",
+            "eval",
+            f"use letters, digits, dots and dashes, {LONGEST_NAME} at most",
         )
     if (folder.evaluation(name) / "results.json").exists():
         raise RunError(f"the run has an evaluation '{name}'", str(folder.path), "choose another: name=NAME")

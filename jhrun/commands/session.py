@@ -144,14 +144,16 @@ def resources_named(place: Path, again: str = "type the same again") -> Iterator
     """Memory or space that runs out is told as such, and an operation that is refused as not deterministic.
 
     Args:
-        place: where the work is done.
-        again: how it goes on when that is mended.
+        place: for ``disk_named``.
+        again: likewise.
 
     Yields:
         Nothing.
 
     Raises:
         ResourceError: it ran out.
+        RunError: as of ``disk_named``.
+        NumericalError: an operation was refused.
     """
     lower = "lower train.micro_batch (under a penalty) or train.batch_size in a new run"
     with disk_named(place, again), memory_named(f"{lower}; or free some, then {again}"), determinism_named():
