@@ -33,12 +33,13 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put the state back, on each parameter's own device, with the dtypes that it was saved in."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = [(p, group) for group in optimizer.param_groups for p in group["params"]]
     optimizer.state.clear()
     for key, tensor in tensors.items():
         if key.startswith(_PREFIX):
             position, name = key.removeprefix(_PREFIX).split(".", 1)
-            parameter = parameters[int(position)]
-            # a step count stays where the optimizer keeps it: on the CPU
-            device = parameter.device if tensor.ndim else torch.device("cpu")
+            parameter, group = parameters[int(position)]
+            # an optimizer counts its steps on the CPU, unless its kernels read the count
+            counted = group.get("fused") or group.get("capturable")
+            device = parameter.device if tensor.ndim or counted else torch.device("cpu")
             optimizer.state[parameter][name] = tensor.to(device, copy=True)

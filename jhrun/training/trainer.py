@@ -355,7 +355,8 @@ class Trainer:
 
     def _require_finite(self) -> None:
         self.meet()
-        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+        # one look for all parameters: the host waits once
+        if not torch.stack([p.isfinite().all() for p in self.model.parameters()]).all():
             self._refuse("weights", self.steps_done)
 
     def _refuse(self, what: str, step: int) -> NoReturn:

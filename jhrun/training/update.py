@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,9 +34,34 @@ def finite_step(optimizer: Optimizer, loss: Tensor) -> Tensor:
         # the host itself: there is nobody to wait for
         if finite:
             optimizer.step()
+    elif skips_by_itself(optimizer):
+        skipped_step(optimizer, finite)
     else:
         masked_step(optimizer, held, finite)
     return finite
+
+
+def skips_by_itself(optimizer: Optimizer) -> bool:
+    """Whether the optimizer's own kernels can leave a step out: PyTorch's fused ones, once they have a state."""
+    # the first step of fused SGD would leave its momentum uninitialised
+    return bool(getattr(optimizer, "_step_supports_amp_scaling", False) and optimizer.state)
+
+
+def skipped_step(optimizer: Optimizer, good: Tensor) -> None:
+    """A fused optimizer's step if ``good``; otherwise neither the weights nor its state change.
+
+    PyTorch's gradient scaler skips steps of fused optimizers in the same way. No copy of the weights is made.
+
+    Args:
+        optimizer: for which ``skips_by_itself`` holds.
+        good: a bool, on the parameters' device.
+    """
+    scale: Any = optimizer
+    scale.grad_scale, scale.found_inf = None, (~good).float()
+    try:
+        optimizer.step()
+    finally:
+        del scale.grad_scale, scale.found_inf
 
 
 def masked_step(optimizer: Optimizer, parameters: Sequence[Tensor], good: Tensor) -> None:

@@ -25,9 +25,12 @@ def validate(model: nn.Module, part: Part, objective: Objective) -> tuple[float,
         return None
     model.eval()
     values = part.targets.is_floating_point()
-    loss, right = 0.0, 0
+    # summed on the device, which is waited for once
+    loss = torch.zeros((), dtype=torch.float64, device=part.targets.device)
+    right = torch.zeros((), dtype=torch.int64, device=part.targets.device)
     for batch in part.batches(_BATCH):
         outputs = model(batch.inputs)
-        loss += float(objective(outputs, batch.targets).double().sum())
-        right += 0 if values else int((outputs.argmax(1) == batch.targets).sum())
-    return loss / len(part), None if values else right / len(part)
+        loss += objective(outputs, batch.targets).double().sum()
+        if not values:
+            right += (outputs.argmax(1) == batch.targets).sum()
+    return float(loss) / len(part), None if values else int(right) / len(part)

@@ -12,6 +12,8 @@ OPTIMIZERS = {
     "adam": lambda parameters: Adam(parameters, lr=1e-2, weight_decay=5e-4),
     "amsgrad": lambda parameters: Adam(parameters, lr=1e-2, amsgrad=True),
     "adamw": lambda parameters: AdamW(parameters, lr=1e-2),
+    "fused adam": lambda parameters: Adam(parameters, lr=1e-2, fused=True),
+    "fused momentum": lambda parameters: SGD(parameters, lr=1e-2, momentum=0.9, fused=True),
     "sgd": lambda parameters: SGD(parameters, lr=1e-2),
     "momentum": lambda parameters: SGD(parameters, lr=1e-2, momentum=0.9),
     "nesterov": lambda parameters: SGD(parameters, lr=1e-2, momentum=0.9, nesterov=True),

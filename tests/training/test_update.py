@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, AdamW
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from jhrun.benchmark.memory import peak_bytes
@@ -16,7 +16,7 @@ from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
 from jhrun.training import Regularizer, Trainer, TrainOptions
-from jhrun.training.update import finite_step, masked_step
+from jhrun.training.update import finite_step, masked_step, skipped_step, skips_by_itself
 
 
 def make(objective=None, solver=None, penalty=None, fraction=1.0, device="cpu", **options):
@@ -93,6 +93,46 @@ def test_a_masked_step_is_the_step_or_none(good):
     expected = second.parameters() if good else before
     assert all(torch.equal(p, e) for p, e in zip(first.parameters(), expected, strict=True))
     assert all(t.isfinite().all() for state in optimizers[0].state.values() for t in state.values())
+
+
+FUSED = {
+    "adam": lambda p: Adam(p, lr=0.1, fused=True),
+    "adamw": lambda p: AdamW(p, lr=0.1, fused=True),
+    "momentum": lambda p: SGD(p, lr=0.1, momentum=0.9, fused=True),
+}
+
+
+@pytest.mark.parametrize("good", [True, False])
+@pytest.mark.parametrize("name", FUSED)
+def test_a_fused_optimizer_leaves_a_step_out_by_itself_with_its_state(name, good):
+    first, second = (torch.nn.Linear(3, 2) for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    x = torch.rand(5, 3)
+    optimizers = [FUSED[name](model.parameters()) for model in (first, second)]
+    # the first step would leave a momentum uninitialised
+    assert not skips_by_itself(optimizers[0])
+    for model, optimizer in zip((first, second), optimizers, strict=True):
+        model(x).square().mean().backward()
+        optimizer.step()
+    assert skips_by_itself(optimizers[0])
+    for model in (first, second):
+        model.zero_grad()
+        (model(x).square().mean() * (1 if good else math.nan)).backward()
+    skipped_step(optimizers[0], torch.tensor(good))
+    if good:
+        optimizers[1].step()
+    assert all(torch.equal(p, q) for p, q in zip(first.parameters(), second.parameters(), strict=True))
+    ours, plain = (optimizer.state_dict()["state"] for optimizer in optimizers)
+    assert all(torch.equal(ours[i][key], plain[i][key]) for i in plain for key in plain[i])
+    # nothing is left behind that a later step would read
+    assert not hasattr(optimizers[0], "found_inf")
+
+
+def test_other_optimizers_do_not_skip_by_themselves():
+    model = torch.nn.Linear(3, 2)
+    optimizer = Adam(model.parameters(), lr=0.1)
+    update(optimizer, model(torch.rand(5, 3)).square().mean())
+    assert not skips_by_itself(optimizer)
 
 
 class Steep(CrossEntropy):
