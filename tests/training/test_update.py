@@ -261,3 +261,30 @@ def test_on_a_gpu_a_step_waits_for_nothing(solver, fraction):
         torch.cuda.set_sync_debug_mode("default")
     trainer.meet()
     assert trainer.means["loss"] > 0
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_directions_in_pinned_host_memory_train_as_those_on_the_gpu_do():
+    there, here = (
+        make(solver=Tracked(limit=limit), penalty=Jacobian(), device="cuda") for limit in (4e9, 1)
+    )
+    for trainer in (there, here):
+        trainer.run(save=lambda *_: None, record=lambda _: None)
+    kept, pinned = (trainer.directions.tracked[0].vectors for trainer in (there, here))
+    assert (kept.is_cuda, pinned.is_cuda, pinned.is_pinned()) == (True, False, True)
+    torch.testing.assert_close(pinned, kept.cpu(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("name", FUSED)
+def test_on_a_gpu_a_fused_optimizer_leaves_a_step_out(name):
+    model = torch.nn.Linear(3, 2).cuda()
+    optimizer, x = FUSED[name](model.parameters()), torch.rand(5, 3, device="cuda")
+    update(optimizer, model(x).square().mean())
+    before = [p.detach().clone() for p in model.parameters()]
+    assert not bool(update(optimizer, model(x).square().mean() * math.nan))
+    assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
+    assert bool(update(optimizer, model(x).square().mean()))
+    assert not any(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
