@@ -11,9 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+# neither this folder nor jhrun itself need be installed
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from gpu import packing
+from gpu import packing  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:

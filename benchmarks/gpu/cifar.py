@@ -1,16 +1,30 @@
-"""CIFAR-10 on a machine without a network: one archive of image files, decoded once for all parts of a call."""
+"""CIFAR-10 for a machine without a network: one archive of image files."""
 
 import lzma
 import tarfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from jhrun.data import Dataset
-from jhrun.data.image_folder import image_folder
-
 ARCHIVE = "cifar10.tar.xz"
 TEST = 100
 """Test images of each class that travel: 1,000 in all are attacked."""
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack the archive into a folder, unless the folder is there.
+
+    Args:
+        archive: written by ``pack``.
+        target: the folder, with ``train`` and ``test``.
+    """
+    if target.exists():
+        return
+    aside = target.with_name(f"{target.name}.new")
+    # the archive is ours; Python 3.11.4 was the first to have filters
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(archive) as packed:
+        packed.extractall(aside, **safely)
+    aside.rename(target)
 
 
 def pack(source: Path, target: Path, test: int = TEST) -> None:
@@ -45,24 +59,3 @@ def pack(source: Path, target: Path, test: int = TEST) -> None:
                 if wanted(member.name):
                     member.name = "/".join(PurePosixPath(member.name).parts[-3:])
                     archive.addfile(member, old.extractfile(member))
-
-
-def load(data: Path, work: Path) -> Dataset:
-    """The data set of an archive, without a validation part: the paper trained on all 50,000.
-
-    Args:
-        data: folder that holds the archive.
-        work: folder where it is unpacked, once for all parts of a call.
-
-    Returns:
-        The data set, on the CPU.
-    """
-    folder = work / "cifar10"
-    if not folder.exists():
-        aside = work / "cifar10.new"
-        # the archive is ours; Python 3.11.4 was the first to have filters
-        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        with tarfile.open(data / ARCHIVE) as archive:
-            archive.extractall(aside, **safely)
-        aside.rename(folder)
-    return image_folder(root=str(folder), cache=str(work / "cache"), validation=0.0)

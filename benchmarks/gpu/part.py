@@ -1,11 +1,13 @@
 """One part of a call: a process with a deadline, whose rows are on disk as soon as they are known."""
 
+import ctypes
 import json
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,14 @@ def run(work: Callable[[Part], str]) -> None:
         part.stopped = True
 
     signal.signal(signal.SIGTERM, stop)
+    _end_with_parent()
     if part.order.rehearse:
         torch.set_num_threads(1)
     part.end(work(part))
+
+
+def _end_with_parent() -> None:
+    """Where the call is killed, Linux tells this process to stop, which then writes its state."""
+    parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGTERM)

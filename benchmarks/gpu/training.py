@@ -11,6 +11,7 @@ from gpu.part import Part, run
 from jhrun import seeds
 from jhrun.attacks import APGD, APGDTargeted
 from jhrun.data import Dataset
+from jhrun.data.image_folder import image_folder
 from jhrun.evaluation import evaluate
 from jhrun.linalg import Tracked
 from jhrun.models import resnet18
@@ -30,6 +31,20 @@ EVERY = 30.0
 def stage(epoch: float, epochs: int) -> tuple[float, float]:
     """Learning rate and w of an epoch."""
     return next(value for share, value in reversed(STAGES.items()) if epoch >= share * epochs)
+
+
+def images(data: Path, work: Path) -> Dataset:
+    """The packed images, without a validation part: the paper trained on all 50,000.
+
+    Args:
+        data: folder that holds the archive.
+        work: folder where they are unpacked and decoded, once for all parts of a call.
+
+    Returns:
+        The data set, on the CPU, augmented as the paper has it.
+    """
+    cifar.unpack(data / cifar.ARCHIVE, work / "cifar10")
+    return image_folder(root=str(work / "cifar10"), cache=str(work / "cache"), validation=0.0)
 
 
 def trainer(part: Part, data: Dataset, width: int) -> Trainer:
@@ -110,7 +125,7 @@ def work(part: Part) -> str:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     given, order = part.order.arguments, part.order
     assert order.data is not None
-    data = replace(cifar.load(Path(order.data), Path(order.work)), crop=4, flip=True).to(part.device)
+    data = images(Path(order.data), Path(order.work)).to(part.device)
     earlier = state.read(order.name, Path(order.state)) if order.state else None
     width = earlier.info["width"] if earlier else width_that_fits(part, data)
     if earlier is None:
