@@ -9,22 +9,20 @@ from functools import partial
 from typing import Any
 
 import torch
+from published import Published
 from torch import nn
 
 from jhrun import seeds
 from jhrun.attacks import PGD
-from jhrun.benchmark import paper
 from jhrun.config.objects import keep_freed_memory
 from jhrun.data import Dataset, Part
 from jhrun.data.torchvision import mnist
 from jhrun.errors import NumericalError
 from jhrun.evaluation import evaluate
-from jhrun.linalg import Auto, Exact, Hutchinson, Lanczos, Operator, Power, Solver, Tracked
+from jhrun.linalg import Auto, Exact, Hutchinson, Lanczos, Power, Solver, Tracked
 from jhrun.models import CNN
-from jhrun.objectives import CrossEntropy, Objective
-from jhrun.penalties import Hessian, Jacobian, Penalty, PenaltyOutput
-from jhrun.penalties.penalty import Forward
-from jhrun.records import Batch
+from jhrun.objectives import CrossEntropy
+from jhrun.penalties import Hessian, Jacobian, Penalty
 from jhrun.training import Interrupted, Regularizer, Trainer, TrainOptions
 
 TRAIN, VALIDATION = 10_000, 1_000
@@ -33,35 +31,6 @@ BATCH = 64
 ITERATIONS = 4
 """Of every method that iterates, as ``jhrun train`` has it."""
 EPSILONS = (0.1, 0.2)
-
-
-class Published(Penalty):
-    """The published algorithm, which brings its own search: the solver that it is handed is not asked."""
-
-    def __init__(self, matrix: str, iterations: int) -> None:
-        """Choose the matrix and n."""
-        self.matrix, self.iterations = matrix, iterations
-
-    def operator(self, forward: Forward) -> Operator:
-        """None is made.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("the published algorithm has no operator")
-
-    def __call__(
-        self,
-        model: nn.Module,
-        objective: Objective,
-        batch: Batch,
-        solver: Solver,  # noqa: ARG002 - see above
-        generator: torch.Generator | None = None,
-        *,
-        taylor: bool = False,  # noqa: ARG002 - nested reverse mode alone
-    ) -> PenaltyOutput:
-        """‖vᵀA‖² as it was published."""
-        return paper(self.matrix, model, objective, batch, self.iterations, generator)
 
 
 Penalties = Mapping[str, Callable[[], Penalty]]

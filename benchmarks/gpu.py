@@ -86,9 +86,13 @@ def measure(given: argparse.Namespace) -> int:
         if packages is not None:
             sys.path.insert(0, str(packages))
         # these need packages that may have come packed
+        import torch  # noqa: PLC0415
         from gpu import jobs, rehearsal  # noqa: PLC0415
         from gpu.call import Call  # noqa: PLC0415
 
+        if not given.rehearse and not torch.cuda.is_available():
+            print(f"error: PyTorch {torch.__version__} sees no NVIDIA GPU, use --rehearse", file=sys.stderr)
+            return 2
         data = rehearsal.pictures(work / "rehearsal") if given.rehearse else given.data
         data = data.absolute() if data else None
         limit = int(given.file_limit * 2**20)

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 
+from jhrun.benchmark import noise
 from jhrun.benchmark.memory import peak_bytes
-from jhrun.commands.bench import noise
 from jhrun.linalg import Exact, Lanczos, Solver, Tracked
 from jhrun.models import resnet18
 from jhrun.objectives import CrossEntropy

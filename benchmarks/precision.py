@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from jhrun.commands.bench import noise
+from jhrun.benchmark import noise
 from jhrun.linalg import Exact, Lanczos, Solver
 from jhrun.models import resnet18
 from jhrun.objectives import CrossEntropy

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from equal_run import Published
+from published import Published
 from torch import Tensor, nn
 
 from jhrun.autodiff.taylor import HessianForm, JacobianForm, taylor_forms
-from jhrun.benchmark import Contender
-from jhrun.commands.bench import noise
+from jhrun.benchmark import Contender, noise
 from jhrun.data import Dataset
 from jhrun.linalg import Exact, Hutchinson, Lanczos, Solver, Tracked
 from jhrun.linalg.solver import norm

@@ -2,6 +2,7 @@
 
 from jhrun.benchmark.contest import Contender, Score, contest, operator
 from jhrun.benchmark.costs import pass_costs
+from jhrun.benchmark.noise import noise
 from jhrun.benchmark.paper import paper
 
-__all__ = ["Contender", "Score", "contest", "operator", "paper", "pass_costs"]
+__all__ = ["Contender", "Score", "contest", "noise", "operator", "paper", "pass_costs"]

@@ -8,20 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from torch import nn
 from tqdm import tqdm
 
 from jhrun import seeds
-from jhrun.benchmark import Contender, contest, operator, paper, pass_costs
+from jhrun.benchmark import Contender, contest, noise, operator, paper, pass_costs
 from jhrun.commands.environment import device_text, environment, now
 from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.session import disk_named, records_read, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
-from jhrun.data import Dataset, Part
+from jhrun.data import Dataset
 from jhrun.errors import ConfigError, RunError
 from jhrun.folder import RunFolder
 from jhrun.linalg import Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Solver, Tracked
@@ -126,24 +125,6 @@ def _subject(call: Mapping[str, Any], overrides: Sequence[str]) -> tuple[nn.Modu
             f"there are {len(penalties)} matrices", "jhrun bench", "choose one: regularizer=jacobian"
         )
     return model, data, penalties[0], objective
-
-
-def noise(shape: Sequence[int], classes: int, examples: int, seed: int) -> Dataset:
-    """Images of uniform noise with random classes.
-
-    Args:
-        shape: of one, (ch, h, w).
-        classes: C.
-        examples: how many.
-        seed: of all.
-
-    Returns:
-        A data set of which every part is the same.
-    """
-    random = seeds.generator("cpu", seed, "noise")
-    inputs = torch.randint(256, (examples, *shape), dtype=torch.uint8, generator=random)
-    part = Part(inputs, torch.randint(classes, (examples,), generator=random))
-    return Dataset(tuple(map(str, range(classes))), (0.5,) * shape[0], (0.29,) * shape[0], part, part)
 
 
 def _contenders(

@@ -9,6 +9,7 @@ import tarfile
 import gpu_collect
 import numpy as np
 import pytest
+import torch
 from gpu import cifar, jobs, packing
 from PIL import Image
 
@@ -120,6 +121,14 @@ def test_a_folder_that_holds_something_is_not_written_to(tmp_path):
     (tmp_path / "mine").touch()
     code, _, err = call("--minutes", "1", "--out", tmp_path)
     assert (code, err) == (2, f"error: {tmp_path} is not empty, choose another --out\n")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_nothing_is_begun(tmp_path):
+    code, said, err = call("--minutes", "1", "--out", tmp_path / "out")
+    assert (code, said) == (2, "")
+    assert err == f"error: PyTorch {torch.__version__} sees no NVIDIA GPU, use --rehearse\n"
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 STEP = {

@@ -266,9 +266,7 @@ def test_on_a_gpu_a_step_waits_for_nothing(solver, fraction):
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_directions_in_pinned_host_memory_train_as_those_on_the_gpu_do():
-    there, here = (
-        make(solver=Tracked(limit=limit), penalty=Jacobian(), device="cuda") for limit in (4e9, 1)
-    )
+    there, here = (make(solver=Tracked(limit=limit), penalty=Jacobian(), device="cuda") for limit in (4e9, 1))
     for trainer in (there, here):
         trainer.run(save=lambda *_: None, record=lambda _: None)
     kept, pinned = (trainer.directions.tracked[0].vectors for trainer in (there, here))
