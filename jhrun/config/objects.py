@@ -110,12 +110,34 @@ def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Seque
     return built
 
 
-def attacks(config: Values, radii: Mapping[str, Any], plugins: Sequence[str]) -> dict[str, Attack]:
+def radii(config: Values) -> dict[str, float]:
+    """ε by norm, ``inf`` and ``2``; a norm without one is left out.
+
+    Args:
+        config: of a run. Those of older versions have no ``epsilon_l2``, and may have an ε above 1.
+
+    Returns:
+        Numbers.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    found: dict[str, float] = {}
+    for norm, key in (("inf", "epsilon"), ("2", "epsilon_l2")):
+        value = config.get(key)
+        try:
+            found |= {} if value is None else {norm: radius(value, norm)}
+        except ValueError as error:
+            raise ConfigError(f"{key}={value}: {error}", "configuration", f"give {key}=…") from error
+    return found
+
+
+def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) -> dict[str, Attack]:
     """The chosen attacks by name, each with the radius of its norm.
 
     Args:
         config: of the call.
-        radii: ε by norm, ``inf`` and ``2``; None where there is none.
+        radii: ε by norm, as above.
         plugins: packages that the user trusts in this call.
 
     Returns:
@@ -127,9 +149,9 @@ def attacks(config: Values, radii: Mapping[str, Any], plugins: Sequence[str]) ->
     built = {}
     for name, node in (config.get("attack") or {}).items():
         norm = getattr(door.target("attack", node.get("_target_"), plugins), "norm", "inf")
-        if radii.get(norm) is None:
+        if norm not in radii:
             raise ConfigError("epsilon_l2 has no value", f"attack {name}", "give it: epsilon_l2=0.5")
-        built[name] = build("attack", node, plugins=plugins, epsilon=radius(radii[norm]))
+        built[name] = build("attack", node, plugins=plugins, epsilon=radii[norm])
     return built
 
 
