@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from jhrun.data.cache import kept
-from jhrun.data.dataset import Dataset, Part, split
+from jhrun.data.dataset import Dataset, split
 from jhrun.data.decoding import decoded_images, say_losses, unreadable
+from jhrun.data.part import Part
 from jhrun.errors import DataError
 
 _FORMAT = 2
