@@ -1,5 +1,6 @@
 """What every attack guarantees, whatever the library below it does."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +52,12 @@ class Attack(ABC):
             **parameters: the subclass's own settings.
 
         Raises:
-            ValueError: epsilon is negative or not finite.
+            ValueError: epsilon is negative, not finite, or as if pixels lay in 0 … 255.
         """
-        if not 0 <= epsilon < float("inf"):
-            raise ValueError(f"epsilon={epsilon}: must be a number of at least 0")
+        try:
+            require_radius(epsilon, self.norm)
+        except ValueError as error:
+            raise ValueError(f"epsilon={epsilon}: {error}") from None
         self.epsilon = float(epsilon)
         self.parameters = parameters
 
@@ -133,6 +136,31 @@ class Attack(ABC):
             in_ball = torch.where(outside, inputs + (found - inputs) * (self.epsilon / length), found)
         # this does not leave the ball: the inputs lie in the range, so that clamping brings a pixel nearer to them
         return in_ball.clamp(0, 1)
+
+
+def require_radius(epsilon: float, norm: str, inputs: int | None = None) -> None:
+    """Refuse a radius that no pixels in [0, 1] can need: most often, it was meant for pixels in 0 … 255.
+
+    Args:
+        epsilon: ε.
+        norm: of the ball, ``inf`` or ``2``.
+        inputs: D, the number of pixels and channels of an image; None where it is not known.
+
+    Raises:
+        ValueError: ε is negative, not finite, or above the largest distance of two images: 1 in ℓ∞, √D in ℓ2.
+
+    Example:
+        >>> require_radius(8, "inf")
+        Traceback (most recent call last):
+        ValueError: must be at most 1, because pixels lie in [0, 1] (did you mean 8/255?)
+    """
+    if not 0 <= epsilon < math.inf:
+        raise ValueError("must be a number of at least 0")
+    largest = 1.0 if norm == "inf" else math.sqrt(inputs or math.inf)
+    if epsilon > largest:
+        remedy = f"did you mean {epsilon:g}/255?" if epsilon <= 255 * largest else "a radius is written as 8/255"
+        bound = "1" if norm == "inf" else f"√{inputs} = {largest:.3g}"
+        raise ValueError(f"must be at most {bound}, because pixels lie in [0, 1] ({remedy})")
 
 
 def input_gradient(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:

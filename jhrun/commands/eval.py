@@ -1,7 +1,8 @@
 """``jhrun eval``: attack a run's network again, and say whether the figures can be believed."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from jhrun.attacks import Attack
+from jhrun.attacks.attack import require_radius
 from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
 from jhrun.commands.failures import memory_named
 from jhrun.commands.session import logged, records_read, resources_named, tell
@@ -18,7 +20,7 @@ from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
 from jhrun.config.rules import wrong_classes
-from jhrun.config.values import OF_CLASSES, check, radius
+from jhrun.config.values import OF_CLASSES, check
 from jhrun.data import Dataset, facts
 from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
@@ -89,11 +91,9 @@ def _place_data(node: dict[str, Any], root: str | None, cache: str | None) -> No
 def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], overrides: Sequence[str]) -> Request:
     """Everything that the call asks for, built; what is typed wrong is told before anything is loaded."""
     seed = values["seed"] if call["seed"] is None else call["seed"]
-    # runs of older versions have no epsilon_l2
-    radii = {
-        norm: values.get(key) if call[key] is None else call[key]
-        for norm, key in (("inf", "epsilon"), ("2", "epsilon_l2"))
-    }
+    radii = objects.radii(
+        {key: values.get(key) if call[key] is None else call[key] for key in ("epsilon", "epsilon_l2")}
+    )
     plugins = call["plugins"]
     attacks = objects.attacks(call, radii, plugins)
     if call["name"] is not None:
@@ -101,6 +101,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
     device = objects.device(call["device"])
     data = objects.dataset(values, plugins).to(device)
+    require_radii(radii, data)
     attacks = applicable(attacks, data, overrides)
     model = network.model(values, data, plugins)
     network.load_weights(model, checkpoint, folder, call["checkpoint"], data)
@@ -114,7 +115,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
         info=checkpoint.info,
         seed=seed,
         sha256=facts(data)["sha256"],
-        epsilon=radius(radii["inf"]),
+        epsilon=radii["inf"],
         cascade=call["cascade"],
         subset=call["subset"],
         curvature=call["analysis"] == "curvature",
@@ -173,6 +174,25 @@ def applicable(attacks: dict[str, Attack], data: Dataset, overrides: Sequence[st
             "the data set has values to predict and no classes to attack", asked[0], f"leave {asked[0]} out"
         )
     return {}
+
+
+def require_radii(radii: Mapping[str, float], data: Dataset) -> None:
+    """Refuse an ℓ2 radius that holds every image of the data set: how many pixels there are is known only now.
+
+    Args:
+        radii: ε by norm.
+        data: to be attacked.
+
+    Raises:
+        ConfigError: the radius is above √D.
+    """
+    if not data.classes or "2" not in radii:
+        return
+    try:
+        require_radius(radii["2"], "2", math.prod(data.spec.shape))
+    except ValueError as error:
+        what = f"epsilon_l2={radii['2']:g}: {error}"
+        raise ConfigError(what, "configuration", "give epsilon_l2=…") from error
 
 
 def _refuse_too_many(key: str, value: Any, classes: int) -> None:

@@ -14,7 +14,6 @@ from jhrun.commands.prepare import prepared
 from jhrun.commands.session import tell
 from jhrun.commands.watch import STEPS, examples
 from jhrun.config import objects
-from jhrun.config.values import radius
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.reporting import tables
 from jhrun.reporting.words import counted, duration
@@ -89,7 +88,7 @@ def estimate(values: dict[str, Any]) -> Estimate:
     """
     device = objects.device(values["device"])
     trainer = prepared(values, device, values["plugins"])
-    radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
+    radii = objects.radii(values)
     attacks = objects.attacks(values, radii, values["plugins"]) if values["evaluate"] else {}
     seconds = _training(trainer)
     test = trainer.dataset.test[: values.get("subset") or len(trainer.dataset.test)]
@@ -99,7 +98,7 @@ def estimate(values: dict[str, Any]) -> Estimate:
         part = examples(trainer, watched)
         part = part[: values["watch"]["examples"] or len(part)]
         epochs = min(values["watch"]["epochs"] or trainer.options.epochs, trainer.options.epochs)
-        attacked += epochs * expected_seconds(trainer.model, part, [PGD(radius(values["epsilon"]), steps=STEPS)])
+        attacked += epochs * expected_seconds(trainer.model, part, [PGD(radii["inf"], steps=STEPS)])
     kept = trainer.checkpoint()
     tensors = [*kept.weights.values(), *kept.state.values(), *kept.weights.values()]
     return Estimate(seconds, attacked, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from jhrun.attacks import Attack
-from jhrun.commands.eval import applicable
+from jhrun.commands.eval import applicable, require_radii
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.prepare import prepared
 from jhrun.commands.resume import restore, resumed_values
@@ -30,7 +30,6 @@ from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
 from jhrun.config import objects, stored
 from jhrun.config.compose import flatten
-from jhrun.config.values import radius
 from jhrun.errors import ConfigError
 from jhrun.folder import RunFolder
 from jhrun.jsonio import append_line, read_json, read_lines, write_json
@@ -70,10 +69,11 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         finish = keep_status() if resume is None else None
         stack.enter_context(logged(folder))
         say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
-        radii = {"inf": values["epsilon"], "2": values.get("epsilon_l2")}
+        radii = objects.radii(values)
         needed = values["evaluate"] or values.get("search")
         attacks = objects.attacks(values, radii, call["plugins"]) if needed else {}
         trainer = prepared(values, device, call["plugins"])
+        require_radii(radii, trainer.dataset)
         attacks = applicable(attacks, trainer.dataset, overrides)
         if values["evaluate"]:
             # a subset that is too large is told before the training, not after it
@@ -139,7 +139,7 @@ def _work(
             info=Checkpoint.load(folder.checkpoint("last")).info,
             seed=values["seed"],
             sha256=trainer.data["sha256"],
-            epsilon=radius(values["epsilon"]),
+            epsilon=objects.radii(values)["inf"],
             subset=values.get("subset"),
             # searches of its own would double the time of a short run
             probes=False,

@@ -8,7 +8,7 @@ import torch
 
 from jhrun import seeds
 from jhrun.attacks import PGD, Attack
-from jhrun.config.values import radius
+from jhrun.config import objects
 from jhrun.data import Part
 from jhrun.errors import ConfigError
 from jhrun.evaluation import evaluate
@@ -41,7 +41,7 @@ class Watch:
             return
         self.trainer, self.path, self.seed = trainer, folder.watched(self.part), values["seed"]
         self.examples = _some(examples(trainer, self.part), asked["examples"])
-        self.attack = PGD(radius(values["epsilon"]), steps=STEPS)
+        self.attack = PGD(objects.radii(values)["inf"], steps=STEPS)
         self.first = 1 if asked["epochs"] is None else trainer.options.epochs - asked["epochs"] + 1
 
     def epoch(self, record: EpochRecord) -> None:

@@ -6,12 +6,14 @@ on the command line of this very call. Nothing is imported before its name has p
 
 import importlib
 import inspect
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from jhrun.config.groups import nearest
-from jhrun.errors import ConfigError, UnsafeError
+from jhrun.errors import ConfigError, DataError, JhrunError, UnsafeError, out_of_memory
+from jhrun.training import Interrupted
 
 PACKAGES = {
     "dataset": "jhrun.data",
@@ -23,6 +25,9 @@ PACKAGES = {
     "attack": "jhrun.attacks",
     "logger": "jhrun.loggers",
 }
+
+FAILURES: dict[str, type[JhrunError]] = {"dataset": DataError}
+"""What an error in a plugin's own code becomes; in the other groups, an error of the configuration."""
 
 
 def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), **context: Any) -> Any:
@@ -40,6 +45,8 @@ def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), *
     Raises:
         ConfigError: an argument is unknown, missing or refused.
         UnsafeError: the target is not one of the group, or a key is not an argument.
+        JhrunError: likewise, as the target says it; of a plugin's data set, every error is one of the data.
+        Interrupted: the work was asked to stop meanwhile.
     """
     factory = target(group, node.get("_target_"), plugins)
     arguments = {}
@@ -57,10 +64,26 @@ def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), *
                 raise ConfigError(f"there is no key '{group}.{key}'", f"{node['_target_']}", nearest(key, known))
     try:
         return factory(**context, **arguments)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            str(error), f"{group}: {node['_target_']}", "change or leave out what it names"
-        ) from error
+    except (JhrunError, Interrupted):
+        raise
+    except Exception as error:
+        refusal = _failure(error, group, node["_target_"], plugins)
+        raise refusal from error
+
+
+def _failure(error: Exception, group: str, name: str, plugins: Sequence[str]) -> Exception:
+    """What to raise where a factory failed: in a plugin's own code, every error is told with its place there."""
+    places = [
+        f"{frame.f_code.co_filename}, line {number}"
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).split(".")[0] in plugins
+    ]
+    if places and not out_of_memory(error):
+        kind = FAILURES.get(group, ConfigError)
+        return kind(f"{name} raised {type(error).__name__} ({error})", places[-1], "mend it there")
+    if isinstance(error, TypeError | ValueError):
+        return ConfigError(str(error), f"{group}: {name}", "change or leave out what it names")
+    return error
 
 
 def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., Any]:

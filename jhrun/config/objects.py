@@ -1,6 +1,7 @@
 """The objects of a run, from plain configuration values."""
 
 import ctypes
+import inspect
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,8 @@ from jhrun.config.door import build
 from jhrun.config.teacher import target
 from jhrun.config.values import radius
 from jhrun.data import Dataset
-from jhrun.errors import ConfigError
+from jhrun.data.pairs import are_pairs
+from jhrun.errors import ConfigError, DataError
 from jhrun.linalg import Solver
 from jhrun.loggers import Logger
 from jhrun.objectives import Objective
@@ -54,11 +56,30 @@ def device(name: str) -> torch.device:
 
 
 def dataset(config: Values, plugins: Sequence[str]) -> Dataset:
-    """The data set, on the CPU, split by the run's seed."""
+    """The data set, on the CPU, split by the run's seed where it takes one.
+
+    Args:
+        config: of a run.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        What the configuration's factory made, examined.
+
+    Raises:
+        DataError: it made something else.
+    """
     node = dict(config["dataset"])
     hold = node.pop("hold", 1)
-    data: Dataset = build("dataset", node, plugins=plugins, seed=config["seed"])
-    return replace(data, hold=hold)
+    parameters = inspect.signature(door.target("dataset", node.get("_target_"), plugins)).parameters
+    takes_seed = "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    data = build("dataset", node, plugins=plugins, **({"seed": config["seed"]} if takes_seed else {}))
+    if isinstance(data, Dataset):
+        return replace(data, hold=hold)
+    what = f"it made {'None' if data is None else f'a {type(data).__name__}'}, and no jhrun.data.Dataset"
+    remedy = "return one, as in Dataset(classes, mean, std, Part(inputs, targets), Part(inputs, targets))"
+    if are_pairs(data) or (isinstance(data, tuple) and data and all(map(are_pairs, data))):
+        remedy = "return Dataset(classes, mean, std, collected(train), collected(test)), all of jhrun.data"
+    raise DataError(what, f"dataset: {node['_target_']}", remedy)
 
 
 def objective(config: Values, plugins: Sequence[str]) -> Objective:
@@ -110,12 +131,34 @@ def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Seque
     return built
 
 
-def attacks(config: Values, radii: Mapping[str, Any], plugins: Sequence[str]) -> dict[str, Attack]:
+def radii(config: Values) -> dict[str, float]:
+    """ε by norm, ``inf`` and ``2``; a norm without one is left out.
+
+    Args:
+        config: of a run. Those of older versions have no ``epsilon_l2``, and may have an ε above 1.
+
+    Returns:
+        Numbers.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    found: dict[str, float] = {}
+    for norm, key in (("inf", "epsilon"), ("2", "epsilon_l2")):
+        value = config.get(key)
+        try:
+            found |= {} if value is None else {norm: radius(value, norm)}
+        except ValueError as error:
+            raise ConfigError(f"{key}={value}: {error}", "configuration", f"give {key}=…") from error
+    return found
+
+
+def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) -> dict[str, Attack]:
     """The chosen attacks by name, each with the radius of its norm.
 
     Args:
         config: of the call.
-        radii: ε by norm, ``inf`` and ``2``; None where there is none.
+        radii: ε by norm, as above.
         plugins: packages that the user trusts in this call.
 
     Returns:
@@ -127,9 +170,9 @@ def attacks(config: Values, radii: Mapping[str, Any], plugins: Sequence[str]) ->
     built = {}
     for name, node in (config.get("attack") or {}).items():
         norm = getattr(door.target("attack", node.get("_target_"), plugins), "norm", "inf")
-        if radii.get(norm) is None:
+        if norm not in radii:
             raise ConfigError("epsilon_l2 has no value", f"attack {name}", "give it: epsilon_l2=0.5")
-        built[name] = build("attack", node, plugins=plugins, epsilon=radius(radii[norm]))
+        built[name] = build("attack", node, plugins=plugins, epsilon=radii[norm])
     return built
 
 

@@ -132,8 +132,8 @@ def read(path: Path, plugins: Sequence[str] | None = None) -> dict[str, Any]:
     if missing:
         raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged, or of another version")
     try:
-        # of more classes than there are, older versions took all
-        check({**values, "attack": None})
+        # of more classes than there are, older versions took all; and they took any radius
+        check({**values, "attack": None, "epsilon": None})
     except ConfigError as error:
         raise RunError(f"stored configuration is damaged: {error}", str(path), "restore it") from error
     return {str(key): value for key, value in values.items()}

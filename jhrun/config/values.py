@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from fractions import Fraction
+from functools import partial
 from typing import Any
 
+from jhrun.attacks.attack import require_radius
 from jhrun.config.rules import (
     at_least_0,
     counts,
@@ -24,28 +25,31 @@ from jhrun.config.rules import (
 from jhrun.errors import ConfigError
 
 
-def radius(value: Any) -> float:
+def radius(value: Any, norm: str = "inf") -> float:
     """ε from a number or a fraction.
 
     Args:
         value: as in ``0.1`` or ``8/255``.
+        norm: of the ball, ``inf`` or ``2``.
 
     Returns:
-        A number of at least 0.
+        A number of at least 0, in ℓ∞ at most 1.
 
     Raises:
-        ValueError: it is neither, or negative.
+        ValueError: it is neither, or outside this range.
 
     Example:
         >>> radius("8/255") == 8 / 255
         True
     """
+    parts = str(value).split("/")
     try:
-        number = float(Fraction(value)) if isinstance(value, str) and "/" in value else float(value)
+        number = float(parts[0]) if len(parts) == 1 else float(parts[0]) / float(*parts[1:])
     except (TypeError, ValueError, ZeroDivisionError):
         number = math.nan
     if isinstance(value, bool) or not 0 <= number < math.inf:
         raise ValueError("must be a number of at least 0 or a fraction such as 8/255")
+    require_radius(number, norm)
     return number
 
 
@@ -76,7 +80,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "regularizer.fraction": part,
     "dataset.examples": whole(1),
     "epsilon": optional(radius),
-    "epsilon_l2": optional(radius),
+    "epsilon_l2": optional(partial(radius, norm="2")),
     "cascade": one_of(True, False),
     "subset": optional(whole(1)),
     **dict.fromkeys(("rounds", "batches", "batch_size"), whole(1)),

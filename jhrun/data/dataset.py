@@ -5,59 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from jhrun.data.augment import crop_and_flip
+from jhrun.data.examination import examined
+from jhrun.data.part import Part, decoded
 from jhrun.records import Batch, DataSpec
 from jhrun.seeds import generator
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some examples, held as they are stored.
-
-    Attributes:
-        inputs: images (N, ch, h, w), uint8, or vectors (N, n), float32.
-        targets: class numbers (N,), int64, or values (N, m), float32.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-
-    def __post_init__(self) -> None:
-        """Check that there are as many targets as inputs.
-
-        Raises:
-            ValueError: their numbers differ.
-        """
-        if len(self.inputs) != len(self.targets):
-            raise ValueError(f"{len(self.inputs)} inputs and {len(self.targets)} targets: must be as many")
-
-    def __len__(self) -> int:
-        """Number of examples."""
-        return len(self.targets)
-
-    def __getitem__(self, chosen: Tensor | slice) -> "Part":
-        """The chosen examples."""
-        return Part(self.inputs[chosen], self.targets[chosen])
-
-    def to(self, device: torch.device | str) -> "Part":
-        """The same part on another device."""
-        return Part(self.inputs.to(device), self.targets.to(device))
-
-    def batches(self, size: int) -> Iterator[Batch]:
-        """The examples in their stored order, unaugmented.
-
-        Args:
-            size: of a batch; the last one may be smaller.
-
-        Yields:
-            Batches with their indices.
-        """
-        for first in range(0, len(self), size):
-            some = self[first : first + size]
-            index = torch.arange(first, first + len(some), device=self.targets.device)
-            yield Batch(decoded(some.inputs), some.targets, index)
 
 
 @dataclass(frozen=True)
@@ -92,28 +45,17 @@ class Dataset:
     structure: Literal["symmetric", "diagonal"] | None = None
 
     def __post_init__(self) -> None:
-        """Check what a network could not.
+        """Convert what is unambiguous, and refuse what no network could learn.
+
+        Converted are arrays; float64, half-precision, boolean and whole-number inputs; class numbers in a column
+        (N, 1) and one-hot rows (N, C).
 
         Raises:
-            ValueError: an empty part, a padding below 0, fewer than two classes, a class number outside them,
-                or values with classes.
+            BadDataError: names all that is wrong: shapes, parts that differ, class numbers, NaN, values outside
+                [0, 1] where there are classes, and options out of range.
         """
-        for name in ("train", "test"):
-            if len(getattr(self, name)) == 0:
-                raise ValueError(f"the {name} part is empty: no example is left for it")
-        if self.crop < 0:
-            raise ValueError(f"crop={self.crop}: must be 0 or a number of pixels")
-        if self.hold < 1:
-            raise ValueError(f"hold={self.hold}: must be a number of epochs, at least 1")
-        if self.train.targets.is_floating_point():
-            if self.classes or self.train.targets.ndim != 2:
-                raise ValueError("targets that are values must have shape (N, m), and no classes")
-            return
-        if len(self.classes) < 2:
-            raise ValueError(f"classes={self.classes}: there must be two or more to tell apart")
-        for label in set(torch.cat([self.train.targets, self.validation.targets, self.test.targets]).tolist()):
-            if not 0 <= label < len(self.classes):
-                raise ValueError(f"class number {label} among {len(self.classes)} classes")
+        for name, value in examined(self).items():
+            object.__setattr__(self, name, value)
 
     @property
     def spec(self) -> DataSpec:
@@ -164,11 +106,6 @@ class Dataset:
             yield Batch(decoded(inputs), some.targets, index, fresh)
 
 
-def decoded(stored: Tensor) -> Tensor:
-    """Stored uint8 as float32 in [0, 1]; floating-point numbers as they are."""
-    return stored if stored.is_floating_point() else stored.to(torch.float32).div_(255)
-
-
 def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
     """Take a share of every class away, or of all examples where targets are values.
 
@@ -181,13 +118,17 @@ def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
         What remains and what was taken, each in its stored order; the same for the same seed.
 
     Raises:
-        ValueError: the fraction is outside its range.
+        ValueError: the fraction is outside its range, or there are not as many targets as inputs.
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"validation={fraction}: must be at least 0 and below 1")
+    if len(part.inputs) != len(part.targets):
+        raise ValueError(f"{len(part.inputs)} inputs and {len(part.targets)} targets: must be as many")
     shuffle = generator("cpu", seed, "split")
     taken = torch.zeros(len(part), dtype=torch.bool)
-    labels = torch.zeros(len(part)) if part.targets.is_floating_point() else part.targets.cpu()
+    whole = not part.targets.is_floating_point()
+    # of one-hot rows and of class numbers in a column too
+    labels = torch.unique(part.targets.cpu(), dim=0, return_inverse=True)[1] if whole else torch.zeros(len(part))
     for label in sorted(set(labels.tolist())):
         members = (labels == label).nonzero()[:, 0]
         shuffled = members[torch.randperm(len(members), generator=shuffle)]

@@ -2,7 +2,8 @@
 
 import torch
 
-from jhrun.data.dataset import Dataset, Part, split
+from jhrun.data.dataset import Dataset, split
+from jhrun.data.part import Part
 
 _TEST_SEED = 1797
 """Of the fixed fifth that is the test set, whatever the run's seed."""

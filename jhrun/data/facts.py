@@ -5,7 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jhrun.data.dataset import Dataset, decoded
+from jhrun.data.dataset import Dataset
+from jhrun.data.part import decoded
 from jhrun.errors import RunError
 
 SAMPLE = 1000

@@ -6,17 +6,17 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import PIL
 import torch
-from PIL import AvifImagePlugin, Image, features
 from torch import Tensor
 
 from jhrun.data.cache import kept
-from jhrun.data.dataset import Dataset, Part, split
+from jhrun.data.dataset import Dataset, split
+from jhrun.data.decoding import decoded_images, say_losses, unreadable
+from jhrun.data.part import Part
 from jhrun.errors import DataError
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept; to be raised when the same files come to be decoded otherwise."""
 
 _LAYOUT = "lay the images out as train/CLASS/*.png and test/CLASS/*.png, or set dataset.root"
@@ -38,8 +38,9 @@ def image_folder(
     """Images of one size under ``train/CLASS/`` and ``test/CLASS/``, in three channels; classes by the alphabet.
 
     Files lie in the class folders or in folders below them; hidden ones are left out, and what lies beside the
-    class folders too. What is decoded is kept for the next call, under a name that stands for all files' relative
-    paths, sizes and times of change.
+    class folders too. What is decoded is kept for the next call, under a hash of the files' names and content.
+    Content that 8-bit RGB cannot hold (alpha, 16 bits, CMYK, colour profiles, frames, EXIF orientation) is
+    dropped, with a warning for each kind.
 
     Args:
         root: folder that holds ``train`` and ``test``.
@@ -119,16 +120,29 @@ def _pixels(root: Path, files: list[os.DirEntry[str]], cache: str | None) -> Ten
     paths = [entry.path for entry in files]
     folder = None if cache is None else _cache_folder(cache)
     if folder is None:
-        return _decoded(paths)
-    digest = hashlib.sha256(f"format {_FORMAT}".encode())
-    for entry in files:
+        found = decoded_images(paths)
+    else:
+        path = folder / f"images-{_content(root, paths)}.safetensors"
+        found = kept(path, lambda: decoded_images(paths))
+    say_losses(paths, found["lost"])
+    return found["pixels"]
+
+
+def _content(root: Path, paths: list[str]) -> str:
+    """SHA-256 of the files' names below the root, of all their bytes, and of the decoder's version."""
+    # sizes and times do not tell two folders apart: a set and its corrupted copy may have the same ones
+    digest = hashlib.sha256(f"format {_FORMAT}, Pillow {PIL.__version__}".encode())
+    for path in paths:
         try:
-            known = entry.stat()
+            # without a buffer: the files are small, and there are many
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each costs more than reading it
+                content = file.readall()
         except OSError as error:
-            raise _unreadable(entry.path, error) from error
-        name = os.fsencode(entry.path[len(str(root)) :])
-        digest.update(b"%s\0%d\0%d\0" % (name, known.st_size, known.st_mtime_ns))
-    return kept(folder / f"images-{digest.hexdigest()}.safetensors", lambda: {"pixels": _decoded(paths)})["pixels"]
+            refusal = unreadable(path, error)
+            raise refusal from error
+        digest.update(b"%s\0%d\0" % (os.fsencode(path[len(str(root)) :]), len(content)))
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _cache_folder(cache: str) -> Path | None:
@@ -142,69 +156,3 @@ def _cache_folder(cache: str) -> Path | None:
     except RuntimeError as error:
         warnings.warn(f"decoded images are not kept ({error}): set dataset.cache to a folder", stacklevel=4)
         return None
-
-
-def _decoded(paths: list[str]) -> Tensor:
-    """Every file as an image in three channels.
-
-    By one thread: two gained nothing, and a decoder of AVIF that starts threads of its own for each small image
-    takes three times as long (``docs/measurements.md``).
-
-    Args:
-        paths: of the files.
-
-    Returns:
-        Pixels (N, 3, h, w), uint8.
-
-    Raises:
-        DataError: a file is no image, or is unlike the first.
-    """
-    pixels, first = np.empty(0, dtype=np.uint8), None
-    threads, AvifImagePlugin.DEFAULT_MAX_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS, 1
-    try:
-        with warnings.catch_warnings():
-            # Pillow's, of odd metadata and, before it refuses a file, of formats that it was built without
-            warnings.filterwarnings("ignore", module="PIL")
-            for i, path in enumerate(paths):
-                kind, image = _image(path)
-                if first is None:
-                    first, pixels = kind, np.empty((len(paths), 3, *image.shape[:2]), dtype=np.uint8)
-                if kind != first:
-                    raise DataError(
-                        f"an image is {_words(kind)}, and another one, {paths[0]}, {_words(first)}",
-                        path,
-                        "bring all images to one size and one mode",
-                    )
-                pixels[i] = image.transpose(2, 0, 1)
-    finally:
-        AvifImagePlugin.DEFAULT_MAX_THREADS = threads
-    return torch.from_numpy(pixels)
-
-
-def _image(path: str) -> tuple[tuple[int, int, str], "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]"]:
-    """Width, height and mode of a file's image, and its pixels (h, w, 3)."""
-    try:
-        with Image.open(path) as image:
-            kind = (*image.size, image.mode)
-            pixels = np.asarray(image.convert("RGB"))
-    except MemoryError:
-        raise
-    except Exception as error:
-        # on files that are damaged, Pillow fails in every way there is
-        raise _unreadable(path, error) from error
-    if kind[2].startswith(("I", "F")):
-        raise DataError(f"an image is {_words(kind)}, of more than 8 bits", path, "convert the images to 8 bits")
-    return kind, pixels
-
-
-def _unreadable(path: str, error: Exception) -> DataError:
-    if path.lower().endswith((".avif", ".avifs")) and not features.check("avif"):
-        what = f"Pillow {PIL.__version__} is here without AVIF"
-        return DataError(what, path, "install one that has it: pip install --upgrade --force-reinstall pillow")
-    if isinstance(error, PIL.UnidentifiedImageError):
-        return DataError("a file is not an image that Pillow knows", path, "remove it, or move it elsewhere")
-    return DataError(f"an image cannot be read ({error})", path, "restore it, or remove it")
-
-
-def _words(kind: tuple[int, int, str]) -> str:
-    return f"{kind[0]}×{kind[1]} pixels in mode {kind[2]}"

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from jhrun.data.dataset import Dataset, Part, split
+from jhrun.data.dataset import Dataset, split
+from jhrun.data.part import Part
 from jhrun.seeds import generator
 
 TEST = 2000

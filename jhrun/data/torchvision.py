@@ -10,9 +10,10 @@ import torch
 import torchvision.datasets as tv
 from torch import Tensor
 
-from jhrun.data.dataset import Dataset, Part, split
+from jhrun.data.dataset import Dataset, split
 from jhrun.data.image_folder import image_folder
 from jhrun.data.integrity import ensure
+from jhrun.data.part import Part
 from jhrun.errors import DataError, JhrunError
 
 # image_folder was here: stored runs name it so

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import numpy as np
+import PIL
 import pytest
 import torch
 import torchvision.datasets as tv
@@ -94,11 +95,12 @@ def test_grey_images_get_three_channels(tmp_path):
 
 
 def test_what_pillow_warns_of_is_not_the_users_concern(tmp_path):
+    """Its warning of a palette with an alpha channel, which is opaque here, so that nothing is lost."""
     for part in PARTS:
         image = Image.fromarray(random_images(4, 4, 3)).quantize(16)
         for name in ("one", "other"):
             (tmp_path / part / name).mkdir(parents=True)
-            image.save(tmp_path / part / name / "0.png", transparency=bytes(range(16)))
+            image.save(tmp_path / part / name / "0.png", transparency=bytes([255] * 16))
     assert len(image_folder(root=str(tmp_path), validation=0).test) == 2
 
 
@@ -262,8 +264,48 @@ def test_the_same_files_elsewhere_are_known(root, kept, monkeypatch):
     assert same(image_folder(root=str(root.with_name("copy"))), first)
 
 
-def newer(root):
-    os.utime(root / "train" / "cat" / "0.png", ns=(1, 1))
+def test_a_folder_with_the_same_names_sizes_and_times_is_another_one(tmp_path):
+    """A set and its corrupted copy, as uncompressed files: in a folder beside it, and then in its place."""
+    clean, corrupted = tmp_path / "clean", tmp_path / "corrupted"
+    write(clean, ending="bmp")
+    shutil.copytree(clean, corrupted)
+    for path in files(corrupted):
+        content = bytearray(path.read_bytes())
+        content[60:] = bytes(255 - byte for byte in content[60:])
+        path.write_bytes(content)
+        shutil.copystat(clean / path.relative_to(corrupted), path)
+    stats = [[(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files(r)] for r in (clean, corrupted)]
+    assert stats[0] == stats[1]
+    first, second = (image_folder(root=str(root)) for root in (clean, corrupted))
+    assert not same(first, second)
+    assert same(second, image_folder(root=str(corrupted), cache=None))
+    clean.rename(tmp_path / "aside")
+    corrupted.rename(clean)
+    assert same(image_folder(root=str(clean)), second)
+    assert same(image_folder(root=str(tmp_path / "aside")), first)
+
+
+def test_files_that_were_only_touched_are_known(root, monkeypatch):
+    first = image_folder(root=str(root))
+    for path in files(root):
+        os.utime(path, ns=(1, 1))
+    no_decoding(monkeypatch)
+    assert same(image_folder(root=str(root)), first)
+
+
+def test_another_pillow_decodes_anew(root, kept, monkeypatch):
+    image_folder(root=str(root))
+    monkeypatch.setattr(PIL, "__version__", "0.1")
+    image_folder(root=str(root))
+    assert len(files(kept)) == 2
+
+
+def another_content(root):
+    """Of one file, for its time stays."""
+    path = root / "train" / "cat" / "0.png"
+    time = path.stat().st_mtime_ns
+    Image.fromarray(255 - random_images(6, 5, 3)).save(path)
+    os.utime(path, ns=(time, time))
 
 
 def another_size(root):
@@ -289,7 +331,7 @@ def moved(root):
     (root / "test" / "dog" / "0.png").rename(root / "test" / "cat" / "9.png")
 
 
-@pytest.mark.parametrize("change", [newer, another_size, removed, added, renamed, moved])
+@pytest.mark.parametrize("change", [another_content, another_size, removed, added, renamed, moved])
 def test_whatever_changes_is_decoded_anew(root, kept, change):
     image_folder(root=str(root))
     change(root)
@@ -300,7 +342,7 @@ def test_whatever_changes_is_decoded_anew(root, kept, change):
 def test_a_damaged_cache_is_decoded_anew_with_a_warning(root, kept):
     first = image_folder(root=str(root))
     (path,) = files(kept)
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    path.write_bytes(path.read_bytes()[:-1] + b"\7")
     with pytest.warns(UserWarning, match="damaged or foreign"):
         assert same(image_folder(root=str(root)), first)
     assert same(image_folder(root=str(root)), first)

@@ -11,21 +11,21 @@ from jhrun.training import Canaries, Checkpoint
 
 LINES = """
 from dataclasses import replace
-from jhrun.data import Part, digits
+from jhrun.data import Part, regression
 
 def spoilt(**options):
-    data = digits.digits(**options)
-    inputs = data.train.inputs.float() / 255
-    inputs[7] = float("nan")
+    data = regression.conservative_field(dimension=4, examples=200, **options)
+    inputs = data.train.inputs.clone()
+    inputs[7] = 1e30
     return replace(data, train=Part(inputs, data.train.targets))
 """
 
 
 def spoilt(tmp_path, monkeypatch):
-    """What chooses digits of which training example 7 is not a number."""
-    (tmp_path / "spoilt_digits.py").write_text(LINES)
+    """What chooses a field of whose training examples number 7 is so large that its loss is infinite."""
+    (tmp_path / "spoilt_field.py").write_text(LINES)
     monkeypatch.syspath_prepend(tmp_path)
-    return ["dataset._target_=spoilt_digits.spoilt", "plugins=[spoilt_digits]", "evaluate=false"]
+    return ["dataset._target_=spoilt_field.spoilt", "plugins=[spoilt_field]", "evaluate=false"]
 
 
 def read(path):
@@ -59,7 +59,16 @@ def test_a_diverging_run_ends_with_5_and_all_that_was_good_stays(tiny, jhrun):
 
 def test_a_bad_example_is_named_and_skipped_if_told_so(jhrun, tmp_path, monkeypatch):
     bad = spoilt(tmp_path, monkeypatch)
-    code, _, err = jhrun("train", "model=mlp", "model.widths=[16]", *bad, "hydra.run.dir=run")
+    code, _, err = jhrun(
+        "train",
+        "experiment=conservative_field",
+        "~dataset.dimension",
+        "~dataset.examples",
+        "model.widths=[16]",
+        "optimizer.lr=0.001",
+        *bad,
+        "hydra.run.dir=run",
+    )
     assert code == 5
     assert "training example 7, " in err
     code, out, err = jhrun("train", "resume=run", *bad[1:2], "train.epochs=2", "train.on_nonfinite=skip")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torchvision.datasets as tv
 
+from jhrun.attacks import FGSM, PGD, PGDL2
 from jhrun.config import stored
-from jhrun.config.values import CLASSES, check
+from jhrun.config.values import CLASSES, check, radius
 from jhrun.data.digits import digits
 from jhrun.errors import ConfigError
 
@@ -54,6 +55,13 @@ def test_without_a_number_of_epochs_the_rest_is_looked_at_all_the_same(epochs, j
     ("key", "value", "rule"),
     [
         ("optimizer.weight_decay", math.nan, "must be a finite number of at least 0"),
+        ("epsilon", 8, "must be at most 1, because pixels lie in [0, 1] (did you mean 8/255?)"),
+        ("epsilon", "8.5", "must be at most 1, because pixels lie in [0, 1] (did you mean 8.5/255?)"),
+        ("epsilon", 1.01, "must be at most 1, because pixels lie in [0, 1] (did you mean 1.01/255?)"),
+        ("epsilon", 2040, "must be at most 1, because pixels lie in [0, 1] (a radius is written as 8/255)"),
+        ("epsilon", "8/255/2", "must be a number of at least 0 or a fraction such as 8/255"),
+        ("epsilon", "8/", "must be a number of at least 0 or a fraction such as 8/255"),
+        ("epsilon_l2", "1/0", "must be a number of at least 0 or a fraction such as 8/255"),
         ("model.widths", [8, -1], "must be a whole number of at least 1"),
         ("model.widths", 8, "must be a list of whole numbers, as in [64, 32]"),
         ("shape", [0, 8, 8], "must be a whole number of at least 1"),
@@ -152,3 +160,66 @@ def test_a_bench_is_refused_likewise(typed, told, jhrun):
     code, _, err = jhrun("bench", "solvers=[lanczos]", typed)
     assert (code, err.count("\n")) == (2, 1)
     assert told in err
+
+
+SCALE = "because pixels lie in [0, 1] (did you mean 8/255?)"
+
+
+@pytest.mark.parametrize("written", ["8", "8.0"])
+def test_a_radius_of_pixels_up_to_255_is_refused_with_the_one_that_was_meant(written, jhrun, tmp_path):
+    code, _, err = jhrun("train", *MNIST, f"epsilon={written}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"epsilon={float(written) if '.' in written else written}: must be at most 1, {SCALE}" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("written", [0, 1, "255/255", "8.5/255", 1e-3])
+def test_a_radius_up_to_the_whole_range_is_taken(written):
+    check({"epsilon": written, "epsilon_l2": 30})
+    assert radius(written) == pytest.approx(eval(str(written)), rel=0, abs=0)
+
+
+def test_an_l2_radius_that_holds_every_image_is_refused_once_their_size_is_known(jhrun):
+    """The greatest distance of two images of 8×8 pixels is 8."""
+    code, _, err = jhrun("train", "epsilon_l2=128", "hydra.run.dir=run")
+    assert (code, err.count("\n")) == (2, 1)
+    told = "epsilon_l2=128: must be at most √64 = 8, because pixels lie in [0, 1] (did you mean 128/255?)"
+    assert told in err
+    assert not list(Path("run").glob("checkpoints/*"))
+
+
+def test_in_an_evaluation_too(tiny, jhrun):
+    tiny("train.epochs=1", "evaluate=false", "epsilon_l2=8", "watch.part=test", "watch.examples=2")
+    code, _, err = jhrun("eval", "run=run", "attack=pgd_l2", "epsilon_l2=8.1")
+    assert (code, "epsilon_l2=8.1: must be at most √64 = 8" in err) == (2, True)
+    code, _, err = jhrun("eval", "run=run", "epsilon=8")
+    assert (code, f"epsilon=8: must be at most 1, {SCALE}" in err) == (2, True)
+    assert not list(Path("run/eval").glob("*/results.json"))
+
+
+def test_an_older_run_with_such_a_radius_is_read_and_evaluated_at_another(tiny, jhrun):
+    """Older versions took it."""
+    config = tiny("train.epochs=1", "evaluate=false") / "config.yaml"
+    values = stored.read(config)
+    values["epsilon"] = 8
+    stored.write(config, values)
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=2")
+    assert (code, f"epsilon=8: must be at most 1, {SCALE}, configuration, give epsilon=…" in err) == (2, True)
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=2", "epsilon=8/255")
+    assert code == 0, err
+    assert jhrun("report", "run")[0] == 0
+
+
+def test_values_to_predict_have_no_range(jhrun):
+    """Their inputs are no pixels."""
+    small = ["dataset.dimension=2", "dataset.examples=200", "model.widths=[8]", "train.epochs=1"]
+    code, _, err = jhrun("train", "experiment=conservative_field", *small, "epsilon_l2=5")
+    assert (code, err.count("\n"), "pixels" in err) == (2, 1, False)
+    assert "the data set has values to predict and no classes to attack, epsilon_l2" in err
+
+
+@pytest.mark.parametrize("attack", [FGSM, PGD])
+def test_an_attack_of_ones_own_refuses_it_too(attack):
+    with pytest.raises(ValueError, match=r"epsilon=8: must be at most 1, .* \(did you mean 8/255\?\)"):
+        attack(8)
+    assert PGDL2(8).epsilon == 8
