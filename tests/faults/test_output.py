@@ -129,7 +129,7 @@ def test_a_terminal_without_colours_and_columns():
     # no colours, no movements of the cursor
     assert b"\x1b" not in seen
     assert b"eps" in seen
-    assert b"1/1" in seen
+    assert b"epoch 1/1 100%" in seen
 
 
 def test_a_terminal_that_goes_away():
