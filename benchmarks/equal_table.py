@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from jhrun.reporting.drawing import COLOURS, as_bytes, plain
+from jhrun.reporting.style import own_style
 
 Record = dict[str, Any]
 
@@ -68,6 +69,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.1f}{deviation}"
 
 
+@own_style()
 def picture(records: Sequence[Record], kind: str) -> bytes:
     """Clean against robust accuracy, a panel for each matrix, a line for each method.
 

@@ -3,10 +3,12 @@
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import takewhile
 
 from jhrun import __version__
 from jhrun.config.groups import CONF, choices, groups, nearest
 from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError
+from jhrun.terminal import lasting_output
 
 COMMANDS = {
     "train": "train a network under a penalty, attack it, write a report",
@@ -72,22 +74,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code (``jhrun.errors`` lists them).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return _dispatch(arguments)
-    except JhrunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has seen enough
-        sys.stderr.close()
-        return 0
-    except Exception as error:
-        traceback.print_exc()
-        print(f"error: {type(error).__name__}, a bug of ours, please report the lines above", file=sys.stderr)
-        return BUG
+    # an interactive zsh passes a pasted line's comment on as words
+    arguments = list(takewhile(lambda argument: argument != "#", arguments))
+    with lasting_output():
+        try:
+            return _dispatch(arguments)
+        except JhrunError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
+        except Exception as error:
+            traceback.print_exc()
+            print(f"error: {type(error).__name__}, a bug of ours, please report the lines above", file=sys.stderr)
+            return BUG
 
 
 def _dispatch(arguments: list[str]) -> int:

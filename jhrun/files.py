@@ -18,9 +18,14 @@ IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, err
 """What it says where something else lies in a file's place, or none can."""
 
 
+def encoded(content: str | bytes) -> bytes:
+    """A file's bytes: text in UTF-8, and what a file name has that is not UTF-8 as an escape that JSON reads."""
+    return content.encode(errors="backslashreplace") if isinstance(content, str) else content
+
+
 def write_aside(path: Path, content: str | bytes) -> None:
     """Write a file so that a crash leaves the old or the new one, whole."""
-    data = content.encode() if isinstance(content, str) else content
+    data = encoded(content)
     with space_for(path, len(data)), aside(path) as new:
         new.write_bytes(data)
 
@@ -59,7 +64,7 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
     made: dict[Path, Path] = {}
     try:
         for path, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
+            data = encoded(content)
             made[path] = _beside(path)
             with space_for(path, len(data)), made[path].open("wb") as file:
                 file.write(data)

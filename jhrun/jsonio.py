@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import RunError
-from jhrun.files import FULL, space_for, write_aside
+from jhrun.files import FULL, encoded, space_for, write_aside
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 """What a record raises whose shape is not what it should be."""
@@ -19,7 +19,7 @@ CHECKSUM = "checksum"
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """Add a record as a line of JSON, on disk when this returns, or not at all; not-a-number is refused."""
-    line = as_line(record).encode()
+    line = encoded(as_line(record))
     with space_for(path, len(line)), path.open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
@@ -55,7 +55,7 @@ def write_json(path: Path, record: Mapping[str, Any], *, or_over: bool = False) 
         if not (or_over and error.errno in FULL and path.is_file()):
             raise
         with path.open("r+b") as file:
-            file.write(text.encode())
+            file.write(encoded(text))
             file.truncate()
 
 

@@ -1,7 +1,7 @@
 # Sourced by scripts/run and scripts/test: makes .venv where there is none, and installs the package there
 # (editable) when it is not installed or pyproject.toml has changed. Usage: prepare_environment [dev]
 prepare_environment() {
-    local extra="${1:-}" python candidate stamp wanted
+    local extra="${1:-}" python candidate stamp wanted quiet=--quiet
     stamp="$ROOT/.venv/.installed${extra:+-$extra}"
     wanted="$ROOT $(cksum <"$ROOT/pyproject.toml")"
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return 0
@@ -16,15 +16,17 @@ prepare_environment() {
             echo "error: no Python 3.11 or newer was found on PATH; install one and call this again" >&2
             return 2
         fi
-        echo "Making the virtual environment $ROOT/.venv with $("$python" --version) …" >&2
+        echo "Making the virtual environment $ROOT/.venv with $("$python" --version) …" >&2 || true
         "$python" -m venv --clear "$ROOT/.venv" || {
             echo "error: Python could not make $ROOT/.venv; on Debian, apt-get install python3-venv mends this" >&2
             return 6
         }
     fi
-    echo "Installing jhrun${extra:+ and its development tools} into .venv (PyTorch is large: some minutes, once) …" >&2
-    "$ROOT/.venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --editable "$ROOT${extra:+[$extra]}" || {
+    echo "Installing jhrun${extra:+ and its development tools} into .venv (PyTorch is large: some minutes, once) …" >&2 || true
+    # a terminal is shown what pip fetches, and how long that takes
+    [ -t 2 ] && quiet=
+    "$ROOT/.venv/bin/python" -m pip install $quiet --disable-pip-version-check \
+        --editable "$ROOT${extra:+[$extra]}" >&2 || {
         echo "error: the installation failed (pip's message is above); call this again to go on" >&2
         return 6
     }

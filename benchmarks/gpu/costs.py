@@ -12,7 +12,8 @@ from torch import nn
 from gpu import steps, watching
 from gpu.part import Part, Row, run
 from gpu.steps import Case
-from jhrun.benchmark.contest import spectral_norms, truth
+from jhrun.benchmark.contest import truth
+from jhrun.benchmark.norms import spectral_norms
 from jhrun.data import Dataset
 from jhrun.objectives import CrossEntropy
 from jhrun.records import Batch, Spread

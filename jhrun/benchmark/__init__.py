@@ -1,8 +1,9 @@
 """Cost, truth and memory of every way to find a direction, on one machine."""
 
-from jhrun.benchmark.contest import Contender, Score, contest, operator
+from jhrun.benchmark.contest import Contender, Score, contest
 from jhrun.benchmark.costs import pass_costs
 from jhrun.benchmark.noise import noise
+from jhrun.benchmark.norms import operator
 from jhrun.benchmark.paper import paper
 
 __all__ = ["Contender", "Score", "contest", "noise", "operator", "paper", "pass_costs"]

@@ -5,20 +5,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from jhrun import seeds
-from jhrun.autodiff import LeanConvolutions
 from jhrun.benchmark.memory import peak_bytes
-from jhrun.evaluation.eigenvalue import top_eigenvalue
-from jhrun.linalg import Exact, Operator, Tracked
-from jhrun.linalg.solver import norm, unit_start
+from jhrun.benchmark.norms import operator, spectral_norms
+from jhrun.linalg import Tracked
+from jhrun.linalg.solver import norm
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty, PenaltyOutput
-from jhrun.penalties.penalty import Forward
 from jhrun.records import Batch, Spread
 
 WEIGHT = 0.25
@@ -78,7 +76,7 @@ def contest(
     contenders: Sequence[Contender],
     *,
     rounds: int,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> list[Score]:
     """Let contenders make training steps in turns, on the same network and the same batches.
 
@@ -89,7 +87,7 @@ def contest(
         penalty: whose matrix it is.
         contenders: at least one.
         rounds: of which the medians are taken, one more being made first and not counted.
-        progress: told the steps done and their number.
+        progress: told the measurements done, their number, and which one comes next.
 
     Returns:
         The plain step's score first, then each contender's.
@@ -105,20 +103,32 @@ def contest(
         optimizer.step()
 
     everyone = [None, *contenders]
+    total, done = (rounds + 2) * len(everyone) + len(batches) + len(contenders), count()
+
+    def begins(what: str) -> None:
+        progress(next(done), total, what)
+
     times: list[list[float]] = [[] for _ in everyone]
     for number in range(rounds + 1):
         batch = batches[number % len(batches)]
         for place, contender in enumerate(everyone):
+            begins(f"round {number} of {rounds}, {_said(contender)}")
             begun = _now(batch.inputs.device)
             step(contender, batch)
             if number:
                 times[place].append(_now(batch.inputs.device) - begun)
-            progress(number * len(everyone) + place + 1, (rounds + 1) * len(everyone))
-    peaks = [peak_bytes(partial(step, contender, batches[0])) for contender in everyone]
-    norms = [spectral_norms(model, objective, penalty, batch) for batch in batches]
+    peaks = []
+    for contender in everyone:
+        begins(f"memory of {_said(contender)}")
+        peaks.append(peak_bytes(partial(step, contender, batches[0])))
+    norms = []
+    for batch in batches:
+        begins("largest singular values")
+        norms.append(spectral_norms(model, objective, penalty, batch))
     medians = [statistics.median(t) for t in times]
     scores = [Score("plain", None, 0, medians[0], 1.0, None, None, peaks[0])]
     for contender, seconds, peak in zip(contenders, medians[1:], peaks[1:], strict=True):
+        begins(f"truth of {_said(contender)}")
         truths, products = truth(model, objective, penalty, contender, batches, norms)
         spread = Spread.of(truths)
         scores.append(
@@ -136,6 +146,12 @@ def contest(
     return frontier(scores)
 
 
+def _said(contender: Contender | None) -> str:
+    if contender is None:
+        return "a plain step"
+    return contender.name if contender.iterations is None else f"{contender.name}, n={contender.iterations}"
+
+
 def visit(contender: Contender, batch: Batch) -> PenaltyOutput:
     """One backward pass through the task's losses and the penalty, of which the contender's memory is told."""
     out = contender.penalise(batch)
@@ -143,45 +159,6 @@ def visit(contender: Contender, batch: Batch) -> PenaltyOutput:
     if contender.memory is not None and batch.index is not None:
         contender.memory.observe(batch.index, out.direction.vector)
     return out
-
-
-def spectral_norms(model: nn.Module, objective: Objective, penalty: Penalty, batch: Batch) -> Tensor:
-    """σ_max of each example's matrix: exact where a side is small, else by Lanczos to a residual of 1e-3.
-
-    Args:
-        model: inputs → outputs.
-        objective: the task's loss.
-        penalty: whose matrix it is.
-        batch: examples.
-
-    Returns:
-        (B,).
-    """
-    whole = operator(model, objective, penalty, batch)
-    if min(whole.shape[1:]) <= Exact().limit and not whole.symmetric:
-        value = Exact()(whole).value
-        assert value is not None
-        return value.clamp_min(0).sqrt()
-    random = seeds.generator(whole.device, 0, "norm")
-    matrix = whole if whole.symmetric else whole.gram()
-    start = unit_start(matrix, None, random)
-
-    def of(left: Tensor) -> Operator:
-        some = Batch(batch.inputs[left], batch.targets[left])
-        found = operator(model, objective, penalty, some)
-        return found if found.symmetric else found.gram()
-
-    value = top_eigenvalue(of, start, tolerance=1e-3, most_steps=128).value.abs()
-    return value if whole.symmetric else value.sqrt()
-
-
-def operator(model: nn.Module, objective: Objective, penalty: Penalty, batch: Batch) -> Operator:
-    """A penalty's matrices for a batch, also where gradients are switched off around it."""
-    with torch.enable_grad(), LeanConvolutions():
-        inputs = batch.inputs.detach().requires_grad_()
-        outputs = model(inputs)
-        losses = objective(outputs, batch.targets)
-        return penalty.operator(Forward(inputs, outputs, losses, batch.targets, objective))
 
 
 def truth(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from tqdm import tqdm
 
+from jhrun.commands.progress import Progress
 from jhrun.commands.session import say
 from jhrun.config import objects
 from jhrun.data import Dataset, Part
@@ -48,20 +48,14 @@ def run_curvature(
         decisions: of the run's ``solver=auto``.
     """
     objective = objects.objective(values, plugins)
-    with tqdm(
-        total=len(part), desc="curvature", unit="example", disable=None, dynamic_ncols=True, leave=False
-    ) as bar:
-
-        def progress(done: int, _: int) -> None:
-            bar.update(done - bar.n)
-
+    with Progress("curvature", len(part)) as progress:
         found = curvature(
             model,
             objective,
             part,
             estimator=estimator(values, data, plugins, epoch, decisions),
             seed=seed,
-            progress=progress,
+            progress=lambda done, _: progress(done),
         )
     lines = None
     if epsilon > 0:

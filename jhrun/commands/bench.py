@@ -1,7 +1,6 @@
 """``jhrun bench``: cost, truth and peak memory of every way to find a direction, on this machine."""
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -10,12 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 from torch import nn
-from tqdm import tqdm
 
 from jhrun import seeds
 from jhrun.benchmark import Contender, contest, noise, operator, paper, pass_costs
 from jhrun.commands.environment import device_text, environment, now
 from jhrun.commands.failures import determinism_named, memory_named
+from jhrun.commands.progress import Progress
 from jhrun.commands.session import disk_named, records_read, tell
 from jhrun.config import network, objects, stored
 from jhrun.config.compose import typed_keys
@@ -28,6 +27,7 @@ from jhrun.objectives import Objective
 from jhrun.penalties import Hessian, Jacobian, Penalty
 from jhrun.records import Batch
 from jhrun.reporting.bench import write_bench
+from jhrun.reporting.words import counted
 
 ITERATIVE: dict[str, Callable[[int], Solver]] = {
     "lanczos": partial(Lanczos, image=True),
@@ -68,14 +68,22 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     size = call["batch_size"]
     batches = list(part[: size * call["batches"]].batches(size))
     batches = [batch for batch in batches if len(batch) == size] or batches[:1]
-    contenders = list(_contenders(call, model, objective, penalty, batches))
-    with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        scores = contest(model, objective, batches, penalty, contenders, rounds=call["rounds"], progress=progress)
+    with Progress("trying the solvers once") as line:
+        contenders = list(_contenders(call, model, objective, penalty, batches))
+        rounds = call["rounds"]
+        tell(
+            f"bench of {counted(len(contenders), 'contender')} in {counted(rounds, 'round')}, on {len(batches)} × "
+            f"{len(batches[0])} examples; to shorten it: rounds=1 batches=1 'iterations=[4]' 'solvers=[lanczos]'"
+        )
+        scores = contest(
+            model,
+            objective,
+            batches,
+            penalty,
+            contenders,
+            rounds=rounds,
+            progress=lambda done, total, what: line(done, what, total=total),
+        )
     command = " ".join(["jhrun bench", *overrides])
     record = {
         "matrix": type(penalty).__name__,
@@ -155,7 +163,7 @@ def _contenders(
             try:
                 way(solver)(batches[0])
             except ValueError as error:
-                print(f"left out: {error}", file=sys.stderr)
+                tell(f"left out: {error}")
                 continue
             yield Contender(name, None, way(solver))
         elif name == "start" and penalty.start(operator(model, objective, penalty, batches[0])) is not None:

@@ -14,6 +14,7 @@ from jhrun.attacks import Attack
 from jhrun.attacks.attack import require_radius
 from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
 from jhrun.commands.failures import memory_named
+from jhrun.commands.progress import Progress
 from jhrun.commands.session import logged, records_read, resources_named, tell
 from jhrun.commands.signals import preemptible
 from jhrun.config import network, objects, stored
@@ -100,7 +101,8 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
         _check_name(folder, str(call["name"]))
     checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
     device = objects.device(call["device"])
-    data = objects.dataset(values, plugins).to(device)
+    with Progress("reading the data"):
+        data = objects.dataset(values, plugins).to(device)
     require_radii(radii, data)
     attacks = applicable(attacks, data, overrides)
     model = network.model(values, data, plugins)

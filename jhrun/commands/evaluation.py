@@ -1,20 +1,19 @@
 """The work of an evaluation: attacks, verdict and curvature, each kept in the run as soon as it is there."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from jhrun import seeds
 from jhrun.attacks import Attack
 from jhrun.commands.analysis import run_curvature
 from jhrun.commands.environment import device_text, now
 from jhrun.commands.failures import memory_named
+from jhrun.commands.progress import Progress
 from jhrun.commands.session import records_read, say
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError
@@ -22,7 +21,7 @@ from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
 from jhrun.evaluation.curve import EPSILONS, robust_curve
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.evaluation.evaluate import BATCH
-from jhrun.evaluation.verdict import Subject, judge
+from jhrun.evaluation.verdict import CHECKS, Subject, judge
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_json, read_lines, write_json
 from jhrun.records import CurveRecord, Decision, EvaluationRecord, TaskRecord, Verdict
@@ -171,7 +170,8 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
     seconds = expected_seconds(request.model, part, left)
     if seconds > LONG:
         say(f"the attacks take {duration(seconds)} at most")
-    with _bar(request, len(part)) as progress:
+    line, progress = _progress(request, len(part))
+    with line:
         evaluation = evaluate(
             request.model,
             part,
@@ -185,7 +185,15 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
     curve = None
     if request.probes and request.epsilon > 0:
         radii = sorted({*EPSILONS, request.epsilon})
-        curve = robust_curve(request.model, part, radii, total=len(request.data.test), seed=request.seed)
+        with Progress("robust accuracy against ε", len(radii)) as line:
+            curve = robust_curve(
+                request.model,
+                part,
+                radii,
+                total=len(request.data.test),
+                seed=request.seed,
+                progress=lambda number, done, among: line(number + done / among),
+            )
     write_json(unfinished.folder / "verdict.json", _judge(request, part, evaluation, curve).flat())
     if request.curvature:
         with records_read(request.folder):
@@ -223,21 +231,20 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
 
 
 def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRecord | None) -> Verdict:
-    return judge(
-        Subject(
-            request.model,
-            part,
-            evaluation,
-            request.attacks,
-            request.seed,
-            request.info.get("selection") or {},
-            claimed=_claimed(request, len(part)),
-            epsilon=request.epsilon,
-            curve=curve,
-            twin=request.twin,
-        ),
-        probes=request.probes,
+    subject = Subject(
+        request.model,
+        part,
+        evaluation,
+        request.attacks,
+        request.seed,
+        request.info.get("selection") or {},
+        claimed=_claimed(request, len(part)),
+        epsilon=request.epsilon,
+        curve=curve,
+        twin=request.twin,
     )
+    with Progress("checks of the verdict", len(CHECKS)) as line:
+        return judge(subject, probes=request.probes, progress=lambda _, done, __: line(done))
 
 
 def _claimed(request: Request, n: int) -> float | None:
@@ -251,18 +258,19 @@ def _claimed(request: Request, n: int) -> float | None:
     return None
 
 
-@contextmanager
-def _bar(request: Request, n: int) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress line over all attacks."""
-    total = n * len(request.attacks)
-    with tqdm(total=total, unit="example", disable=None, dynamic_ncols=True, leave=False) as bar:
+def _progress(request: Request, n: int) -> tuple[Progress, Callable[[str, float, int], None]]:
+    """A progress line over all attacks, each with the share of its passes in those of all."""
+    classes = len(request.data.classes)
+    passes = {name: attack.passes(classes) for name, attack in request.attacks.items()}
+    total = max(1, n * sum(passes.values()))
+    line = Progress("attacks", total)
 
-        def progress(attack: str, done: int, among: int) -> None:
-            bar.set_description(f"attack {attack}", refresh=False)
-            # of a cascade's later attacks, which see fewer, each counts as much as the first
-            bar.update(list(request.attacks).index(attack) * n + done * n // among - bar.n)
+    def progress(attack: str, done: float, among: int) -> None:
+        earlier = n * sum(passes[name] for name in [*passes][: [*passes].index(attack)])
+        # of a cascade's later attacks, which see fewer, each counts as much as the first
+        line(earlier + n * passes[attack] * (done / among if among else 1), f"attack {attack}")
 
-        yield progress
+    return line, progress
 
 
 def named(request: Request, base: str) -> Request:

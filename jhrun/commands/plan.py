@@ -11,6 +11,7 @@ from typing import Any
 
 from jhrun.attacks import PGD
 from jhrun.commands.prepare import prepared
+from jhrun.commands.progress import Progress
 from jhrun.commands.session import tell
 from jhrun.commands.watch import STEPS, examples
 from jhrun.config import objects
@@ -57,8 +58,10 @@ def say_estimate(jobs: Sequence[Job]) -> None:
         groups.setdefault(same, []).append(job)
     rows: list[tables.Row] = [("configuration", "jobs", "training", "attacks, at most", "disk")]
     all_found: list[Estimate] = []
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        for of_one in groups.values():
+    progress = Progress("timing a few steps", len(groups))
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, progress:
+        for number, of_one in enumerate(groups.values()):
+            progress(number, f"timing a few steps of {of_one[0].label}")
             try:
                 found = pool.submit(estimate, dict(of_one[0].config or {})).result()
             except Exception as error:

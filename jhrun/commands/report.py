@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from jhrun.commands.session import disk_named, logged, records_read, resources_named
+from jhrun.commands.progress import Progress
+from jhrun.commands.session import disk_named, logged, records_read, resources_named, tell
 from jhrun.config import stored
 from jhrun.folder import RunFolder
 from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
@@ -32,13 +33,13 @@ def run(paths: Sequence[str], *, paper: bool = False) -> None:
             if ours:
                 folder.remove_temporaries()
             report = write_report(folder, stored.read(folder.config))
-        print(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
+        tell(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return
     output = folders[0]
     if len(folders) > 1 or not is_sweep(output):
         name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(3)}"
         output = Path("outputs/leaderboard").absolute() / name
-    with disk_named(output):
+    with disk_named(output), Progress("reading the runs"):
         cells = [cell for path in folders for cell in cells_in(path, stored.read)]
         table = write_leaderboard(cells, output, paper=paper)
-    print(f"{plain(table)}\n\nreport: {output / 'leaderboard.html'}\n{output}")
+    tell(f"{plain(table)}\n\nreport: {output / 'leaderboard.html'}\n{output}")

@@ -8,6 +8,7 @@ from typing import Any
 from jhrun.commands.session import tell
 from jhrun.commands.signals import stop_at_step
 from jhrun.commands.sweep import configured, say_end, show
+from jhrun.commands.watching import watched
 from jhrun.config.compose import explained
 from jhrun.config.space import Space, space
 from jhrun.errors import INTERRUPTED as STOPPED
@@ -58,7 +59,9 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
             with study.trial() as taken:
                 if taken is not None:
                     job = _job(asked_for, code, *taken)
-                    if _work(study, taken[0], job, folder, flags, asked, prune=options.prune):
+                    with watched(folder, [job], before=taken[0], total=max(options.trials, taken[0] + 1)):
+                        done = _work(study, taken[0], job, folder, flags, asked, prune=options.prune)
+                    if done:
                         continue
                 elif not study.under_way():
                     break

@@ -121,7 +121,7 @@ class _Log(logging.FileHandler):
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
     """What is said goes to the run's log too, with the traceback of whatever ends the work."""
-    handler = _Log(folder.log, encoding="utf-8")
+    handler = _Log(folder.log, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -225,9 +225,6 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print above a progress line, if there is one; a reader who has gone away does not end the run."""
-    try:
-        tqdm.write(text, file=sys.stdout)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Print above a progress line, if there is one."""
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()

@@ -17,8 +17,10 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
 from jhrun.commands.plan import say_estimate
+from jhrun.commands.progress import Progress
 from jhrun.commands.session import tell
 from jhrun.commands.signals import stop_at_step
+from jhrun.commands.watching import watched
 from jhrun.config import grid, stored
 from jhrun.config.compose import composed, explained, hydra_ready, prepare
 from jhrun.errors import INTERRUPTED as STOPPED
@@ -28,6 +30,7 @@ from jhrun.reporting.words import counted, duration
 from jhrun.sweeps import Job, SweepFolder, code_version, identity, run_job
 from jhrun.sweeps.halt import WORKING, Halt
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING
+from jhrun.terminal import lasting_output
 
 _WAIT = 1.0
 """Seconds between two looks at jobs that other processes work on."""
@@ -67,8 +70,9 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
     if asked_for.settings.sweep.on_fail == "stop" and any(job.config is None for job in jobs):
         halt.ask("soon")
     try:
-        with stop_at_step(lambda: halt.ask("now")) as asked:
-            _work(asked_for, folder, [job for job in jobs if job.config is not None], halt, flags)
+        ready = [job for job in jobs if job.config is not None]
+        with stop_at_step(lambda: halt.ask("now")) as asked, watched(folder, ready):
+            _work(asked_for, folder, ready, halt, flags)
         halt.clear()
     finally:
         say_end(folder, jobs)
@@ -80,10 +84,11 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
 def _jobs(asked_for: grid.Grid, code: str) -> list[Job]:
     """The jobs with their configurations; one that is refused has its reason instead."""
     with hydra_ready():
-        found = [
-            configured(overrides, code, number, asked_for.telling(overrides))
-            for number, overrides in enumerate(asked_for.jobs)
-        ]
+        found = []
+        with Progress("composing the jobs", len(asked_for.jobs)) as progress:
+            for number, overrides in enumerate(asked_for.jobs):
+                found.append(configured(overrides, code, number, asked_for.telling(overrides)))
+                progress(number + 1)
     # two combinations may come to the same
     return list({job.id: job for job in reversed(found)}.values())[::-1]
 
@@ -182,7 +187,8 @@ def _job(
         # the sweep's own process hears Ctrl-C, and tells
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         halt.end_with_parent()
-    with WORKING:
+    # a launcher's process has not come through main()
+    with lasting_output(), WORKING:
         _attempt(jobs[HydraConfig.get().job.num], sweep, halt, flags, stop_on_fail=stop_on_fail)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from tqdm import tqdm
 
 from jhrun.attacks import Attack
 from jhrun.commands.eval import applicable, require_radii
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.prepare import prepared
+from jhrun.commands.progress import Progress
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import (
     claim,
@@ -72,7 +72,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         radii = objects.radii(values)
         needed = values["evaluate"] or values.get("search")
         attacks = objects.attacks(values, radii, call["plugins"]) if needed else {}
-        trainer = prepared(values, device, call["plugins"])
+        with Progress("reading the data"):
+            trainer = prepared(values, device, call["plugins"])
         require_radii(radii, trainer.dataset)
         attacks = applicable(attacks, trainer.dataset, overrides)
         if values["evaluate"]:
@@ -126,7 +127,8 @@ def _work(
     watch = Watch(folder, values, trainer)
     _train(folder, trainer, [watch.epoch, *([logger.epoch] if logger is not None else [])])
     if values.get("search") and not _measured(folder.validated, epoch=trainer.epoch):
-        validated(folder, values, trainer, attacks)
+        with Progress("attacking the validation part"):
+            validated(folder, values, trainer, attacks)
     results = [path / "results.json" for path in folder.evaluations()]
     if values["evaluate"] and not any(_measured(path, epoch=trainer.epoch, checkpoint="last") for path in results):
         request = Request(
@@ -176,17 +178,17 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
 
 
 def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRecord], None]]) -> None:
-    total = trainer.options.epochs * trainer.steps
+    epochs = trainer.options.epochs
     canaries = Canaries(folder, trainer.dataset.spec.shape)
-    shown = 0.0
+    figures, shown = "", 0.0
 
     def record(line: EpochRecord) -> None:
         append_line(folder.metrics, asdict(line))
         for listener in told:
             listener(line)
-        text = _epoch_line(line, trainer.options.epochs)
+        text = _epoch_line(line, epochs)
         log.info("%s", text)
-        if bar.disable:
+        if running.bar.disable:
             tell(text)
 
     def decided(decision: Decision) -> None:
@@ -198,22 +200,19 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
         )
 
     def progress(trainer: Trainer) -> None:
-        nonlocal shown
-        bar.update(1)
-        if not bar.disable and trainer.means and time.monotonic() - shown > 0.2:
+        nonlocal figures, shown
+        if time.monotonic() - shown > 0.2 and (means := trainer.means):
             shown = time.monotonic()
-            means = trainer.means
-            bar.set_description(f"epoch {trainer.epoch + 1}/{trainer.options.epochs}", refresh=False)
-            shares = {"acc": f"{100 * means['accuracy']:.1f}%"} if trainer.dataset.classes else {}
-            figures = {"loss": f"{means['loss']:.3g}", **shares, "penalty": f"{means['penalty']:.3g}"}
-            bar.set_postfix(figures, refresh=False)
+            accuracy = f"acc {100 * means['accuracy']:.1f}%, " if trainer.dataset.classes else ""
+            figures = f"loss {means['loss']:.3g}, {accuracy}penalty {means['penalty']:.3g}"
+        running(trainer.steps_done, f"epoch {min(trainer.epoch + 1, epochs)}/{epochs}", detail=figures)
 
     def save(name: str, checkpoint: Checkpoint) -> None:
         canaries.note(name, checkpoint.info, trainer.model)
         checkpoint.save(folder.checkpoint(name))
 
     with (
-        tqdm(total=total, initial=trainer.steps_done, unit="step", disable=None, dynamic_ncols=True) as bar,
+        Progress("training", epochs * trainer.steps, done=trainer.steps_done, stays=True) as running,
         stop_at_step() as stop,
     ):
         try:

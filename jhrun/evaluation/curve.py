@@ -27,7 +27,7 @@ def robust_curve(
     *,
     total: int,
     seed: int,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Callable[[int, float, int], None] = lambda *_: None,
 ) -> CurveRecord:
     """Attack the same examples by PGD in one ℓ∞ ball after the other.
 
@@ -37,7 +37,7 @@ def robust_curve(
         epsilons: radii in pixel units, in any order; 0 is added if it is not among them.
         total: how many examples there are, of which the part is perhaps a subset.
         seed: of the draw and of the attacks' random starts.
-        progress: told the radius, the examples done and their number.
+        progress: told the place of the radius, the examples done and their number.
 
     Returns:
         For each radius, rising, the share of examples that are right clean, at the last and at the worst iterate
@@ -51,7 +51,12 @@ def robust_curve(
         part = part[drawn.sort().values.to(part.targets.device)]
     radii = sorted({0.0, *(float(epsilon) for epsilon in epsilons)})
     attacks = {f"ε = {radius}": PGD(radius, STEPS, RELATIVE_STEP) for radius in radii}
-    found = evaluate(model, part, attacks, seed=seed, progress=progress)
+    places = {name: place for place, name in enumerate(attacks)}
+
+    def place(name: str, done: float, among: int) -> None:
+        progress(places[name], done, among)
+
+    found = evaluate(model, part, attacks, seed=seed, progress=place)
     shares = [Proportion.of(int(found.robust(name).sum()), len(part)) for name in attacks]
     parameters = {"steps": STEPS, "relative_step": RELATIVE_STEP, "restarts": 1}
     points = tuple(zip(radii, shares, strict=True))

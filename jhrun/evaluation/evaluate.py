@@ -13,6 +13,7 @@ from jhrun.attacks import Attack
 from jhrun.attacks.attack import evaluation_mode
 from jhrun.data import Part
 from jhrun.errors import NumericalError
+from jhrun.evaluation.passes import passes_counted
 from jhrun.records import AttackRecord, Proportion
 
 BATCH = 250
@@ -114,7 +115,7 @@ def evaluate(
     seed: int,
     cascade: bool = False,
     kept: Kept | None = None,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Callable[[str, float, int], None] = lambda *_: None,
 ) -> Evaluation:
     """Classify a part clean and under each attack.
 
@@ -126,7 +127,8 @@ def evaluate(
         cascade: spare an attack the examples that are wrong already, clean or under an earlier attack of its norm:
             the worst case is the same in less time, but the later attacks' own accuracies stay unknown.
         kept: of attacks that were done before; those are not run again, and it is told of each one that is done.
-        progress: told the stage's name, the examples done and their number.
+        progress: told the attack's name, the examples done and their number, after each pass of the network; of a
+            batch, the share of its passes is done.
 
     Returns:
         Everything per example.
@@ -193,7 +195,7 @@ def _attack(
     attack: Attack,
     left: Tensor,
     seed: int,
-    progress: Callable[[str, int, int], None],
+    progress: Callable[[str, float, int], None],
     evaluation: Evaluation,
 ) -> None:
     """Attack those that are left of a part, and note what became of them."""
@@ -204,7 +206,8 @@ def _attack(
     done = 0
     for number, batch in enumerate(part[rows.to(part.targets.device)].batches(BATCH)):
         here = rows[done : done + len(batch)]
-        found = attack(model, batch.inputs, batch.targets, seed=seeds.derive(seed, name, number))
+        with passes_counted(model, attack, name, (done, len(batch), len(rows)), progress):
+            found = attack(model, batch.inputs, batch.targets, seed=seeds.derive(seed, name, number))
         worst[here], last[here] = predict(model, found.worst).cpu(), predict(model, found.last).cpu()
         distance[here] = attack.distance(found.worst, batch.inputs).float().cpu()
         for place, position in enumerate(evaluation.shown.tolist()):

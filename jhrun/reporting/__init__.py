@@ -1,5 +1,6 @@
 """From a run's records to tables, figures, Markdown and a page."""
 
+import jhrun.reporting.style  # noqa: F401 - before any other module imports matplotlib
 from jhrun.reporting.leaderboard import Cell, cells_in, is_sweep, write_leaderboard
 from jhrun.reporting.report import write_report
 from jhrun.reporting.tables import headline, plain, verdict_line

@@ -12,6 +12,7 @@ from jhrun.files import write_together
 from jhrun.jsonio import as_json
 from jhrun.reporting import tables
 from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, as_bytes, plain
+from jhrun.reporting.style import own_style
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", "#000000", "#999999", "#F0E442")
 MARKERS = "os^Dvp*XP"
@@ -24,6 +25,7 @@ NOTE = (
 )
 
 
+@own_style()
 def write_bench(folder: Path, record: dict[str, Any], costs: Mapping[str, float] | None = None) -> str:
     """Write ``bench.json``, ``bench.md`` and ``bench.svg``, together.
 

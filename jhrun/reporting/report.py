@@ -12,11 +12,13 @@ from jhrun.jsonio import as_json
 from jhrun.reporting import tables
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.gallery import draw
+from jhrun.reporting.style import own_style
 from jhrun.reporting.summary import summarise
 from jhrun.reporting.text import markdown
 from jhrun.reporting.verdict import box
 
 
+@own_style()
 def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     """Write a run's report anew from its records.
 

@@ -1,5 +1,7 @@
 """A sweep's folder and the records of its jobs."""
 
+import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -123,6 +125,19 @@ class SweepFolder:
         held = Lock.holder(self.run(job).path)
         return f"process {held['pid']} on {held['host']}" if held else "another process"
 
+    def share(self, job: Job) -> float:
+        """How much of a job's training is done, from 0 to 1, by the last epoch in its run."""
+        lines = _tail(self.run(job).metrics)
+        epochs = int((job.config or {})["train"]["epochs"])
+        with suppress(ValueError, KeyError):
+            return min(json.loads(lines[-1])["epoch"] / epochs, 1.0) if lines else 0.0
+        return 0.0
+
+    def last_line(self, job: Job) -> str:
+        """The last line that a job printed; nothing where it is silent yet."""
+        lines = _tail(self.log(job))
+        return "".join(c for c in lines[-1] if c.isprintable()).strip() if lines else "begins"
+
     def known(self) -> list[Job]:
         """The jobs that there are records of, by their numbers."""
         records = []
@@ -141,3 +156,15 @@ class SweepFolder:
             return read_json(self.run(job).status).get("state") == FINISHED
         except RunError:
             return False
+
+
+def _tail(path: Path, size: int = 65536) -> list[str]:
+    """The whole lines at the end of a file that others write; none where it is not there yet."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    # a bar begins its line anew
+    return [line for line in text.replace("\r", "\n").split("\n") if line.strip()]

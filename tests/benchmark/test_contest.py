@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from jhrun.benchmark import Contender, Score, contest
-from jhrun.benchmark.contest import frontier, operator, spectral_norms
+from jhrun.benchmark.contest import frontier
+from jhrun.benchmark.norms import operator, spectral_norms
 from jhrun.linalg import Exact, Hutchinson, Lanczos, Tracked
 from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
@@ -60,7 +61,11 @@ def test_exact_is_true_and_a_probe_is_not(model, penalty):
     assert tracked.truth > 0.95
     assert [s.products for s in (probe, tracked)] == [0, 0]
     assert min(s.peak for s in (exact, lanczos, probe)) > plain.peak > 0
-    assert told[-1] == (15, 15)
+    # two rounds and one before them of five, five peaks, two batches' norms, four truths
+    assert [done for done, _, _ in told] == list(range(26))
+    assert {total for _, total, _ in told} == {26}
+    assert told[1][2] == "round 0 of 2, exact"
+    assert told[-1][2] == "truth of tracked"
     for mine, old in zip(model.parameters(), before, strict=True):
         assert torch.equal(mine, old)
 

@@ -1,6 +1,7 @@
 """jhrun bench: a table, JSON and a figure; on noise and on a run's network."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_noise_and_a_fresh_network(jhrun, matrix):
     assert (folder / "bench.svg").stat().st_size > 1000
     assert "| lanczos | 2 |" in (folder / "bench.md").read_text()
     assert "cost" in out
+    assert re.search(r"^bench of \d+ contenders in 1 round, on 1 × 4 examples; to shorten it: rounds=1 ", out)
 
 
 def test_a_run_s_network_and_matrix(tiny, jhrun):

@@ -27,10 +27,12 @@ from jhrun.reporting.leaderboard.rows import Board, board
 from jhrun.reporting.leaderboard.runtime import runtime_tables
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.report import pages
+from jhrun.reporting.style import own_style
 
 FIGURES = ("front", "curves")
 
 
+@own_style()
 def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = False) -> list[tables.Row]:
     """Write a leaderboard, over an older one if there is one; nothing in the runs is touched.
 
