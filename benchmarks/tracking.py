@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from jhrun.benchmark.contest import operator, spectral_norms
+from jhrun.benchmark.norms import operator, spectral_norms
 from jhrun.config.objects import keep_freed_memory
 from jhrun.data import Part
 from jhrun.data.torchvision import image_folder
