@@ -146,6 +146,25 @@ def test_a_sweep_and_its_jobs_without_output():
     assert json.loads(record.read_text())["state"] == "finished"
 
 
+FIRST_FILE = """
+import os
+from jhrun.terminal import lasting_output
+
+with lasting_output(), open("checkpoint", "wb") as file:
+    # what a library written in C says
+    os.write(1, b"to standard output")
+    os.write(2, b"to standard error")
+    file.write(b"weights")
+"""
+
+
+def test_no_file_gets_the_number_of_a_closed_stream():
+    Path("first.py").write_text(FIRST_FILE)
+    done = shell(f"{sys.executable} first.py <&- >&- 2>&-")
+    assert done.returncode == 0
+    assert Path("checkpoint").read_bytes() == b"weights"
+
+
 def test_streams_are_put_back(monkeypatch, jhrun):
     before = sys.stdout, sys.stderr
     assert jhrun("--version")[0] == 0
