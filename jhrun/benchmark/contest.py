@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from jhrun import seeds
-from jhrun.autodiff import LeanConvolutions
+from jhrun.autodiff import twice_differentiable
 from jhrun.benchmark.memory import peak_bytes
 from jhrun.evaluation.eigenvalue import top_eigenvalue
 from jhrun.linalg import Exact, Operator, Tracked
@@ -177,7 +177,7 @@ def spectral_norms(model: nn.Module, objective: Objective, penalty: Penalty, bat
 
 def operator(model: nn.Module, objective: Objective, penalty: Penalty, batch: Batch) -> Operator:
     """A penalty's matrices for a batch, also where gradients are switched off around it."""
-    with torch.enable_grad(), LeanConvolutions():
+    with torch.enable_grad(), twice_differentiable():
         inputs = batch.inputs.detach().requires_grad_()
         outputs = model(inputs)
         losses = objective(outputs, batch.targets)
