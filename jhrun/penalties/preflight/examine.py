@@ -71,8 +71,7 @@ def fault_of(
     except Exception as error:
         if passed_on(error):
             raise
-        what = f"raises {type(error).__name__} on {len(inputs)} examples: {first_line(error)}"
-        return Fault(what, _place(error))
+        return _raised(error, f"{len(inputs)} examples")
     if x._version != version or not torch.equal(x.detach().nan_to_num(), inputs.nan_to_num()):
         changes = _changing(network, inputs)
         return Fault(f"changes its input in place{changes}", "use inplace=False, or x = x + 1 in place of x += 1")
@@ -143,21 +142,27 @@ def _leads_to(made: Tensor, sources: list[nn.Parameter]) -> bool:
 
 
 def _fault_alone(network: nn.Module, one: Tensor) -> Fault | None:
-    """Of a network that takes two examples: whether it keeps the batch's axis of a single one."""
+    """Whether a network that takes two examples takes a single one, and keeps the axis of the batch."""
     try:
         with same_draws(), torch.no_grad():
             made = network(one.clone())
+    except ValueError:
+        # as BatchNorm without running statistics raises it of one value for each channel: the verdict tells it
+        return None
     except Exception as error:
         if passed_on(error):
             raise
-        # it can be trained; its verdict will say so
-        return None
+        return _raised(error, "one example alone")
     if len(made.shape) == 2 and len(made) == 1:
         return None
     return Fault(
         f"returns outputs of shape {tuple(made.shape)} for one example",
         "squeeze() drops the batch's axis too: use flatten(1)",
     )
+
+
+def _raised(error: Exception, given: str) -> Fault:
+    return Fault(f"raises {type(error).__name__} on {given}: {first_line(error)}", _place(error))
 
 
 def _changing(network: nn.Module, inputs: Tensor) -> str:
