@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from jhrun import seeds
-from jhrun.autodiff import LeanConvolutions
+from jhrun.autodiff import twice_differentiable
 from jhrun.evaluation.eigenvalue import top_eigenvalue
 from jhrun.linalg import Exact, Operator
 from jhrun.linalg.solver import unit_start
@@ -46,7 +46,7 @@ def spectral_norms(model: nn.Module, objective: Objective, penalty: Penalty, bat
 
 def operator(model: nn.Module, objective: Objective, penalty: Penalty, batch: Batch) -> Operator:
     """A penalty's matrices for a batch, also where gradients are switched off around it."""
-    with torch.enable_grad(), LeanConvolutions():
+    with torch.enable_grad(), twice_differentiable():
         inputs = batch.inputs.detach().requires_grad_()
         outputs = model(inputs)
         losses = objective(outputs, batch.targets)

@@ -6,6 +6,7 @@ one, without reorthogonalisation, and its breakdown test is absolute (arXiv 2212
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jhrun.linalg import Direction
 from jhrun.objectives import Objective
@@ -43,7 +44,9 @@ def paper(
     if matrix not in {"jacobian", "hessian"}:
         raise ValueError(f"matrix={matrix!r}: the paper has jacobian and hessian")
     x = batch.inputs.detach().requires_grad_()
-    outputs = model(x)
+    # its fused forms cannot be differentiated twice
+    with sdpa_kernel(SDPBackend.MATH):
+        outputs = model(x)
     losses = objective(outputs, batch.targets)
     if matrix == "hessian":
         (gradient,) = torch.autograd.grad(losses.sum(), x, create_graph=True)

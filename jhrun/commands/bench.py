@@ -63,8 +63,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     device = objects.device(call["device"])
     if output.exists() and any(output.iterdir()):
         raise RunError(f"'{output}' is not empty", "bench", "choose another hydra.run.dir")
-    model, data, penalty, objective = _subject(call, overrides)
-    model, part = model.to(device), data.test.to(device)
+    model, data, penalty, objective = _subject(call, device, overrides)
+    part = data.test
     size = call["batch_size"]
     batches = list(part[: size * call["batches"]].batches(size))
     batches = [batch for batch in batches if len(batch) == size] or batches[:1]
@@ -111,17 +111,19 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     return output
 
 
-def _subject(call: Mapping[str, Any], overrides: Sequence[str]) -> tuple[nn.Module, Dataset, Penalty, Objective]:
+def _subject(
+    call: Mapping[str, Any], device: torch.device, overrides: Sequence[str]
+) -> tuple[nn.Module, Dataset, Penalty, Objective]:
     """Network, data, matrix and loss: a run's, or fresh ones on noise."""
     plugins = call["plugins"]
     if call["run"] is None:
-        data = noise(call["shape"], call["classes"], call["batch_size"] * call["batches"], call["seed"])
+        data = noise(call["shape"], call["classes"], call["batch_size"] * call["batches"], call["seed"]).to(device)
         values, objective = dict(call), objects.objective({"objective": CROSS_ENTROPY}, plugins)
         model = network.model(values, data, plugins)
     else:
         folder = RunFolder.existing(str(call["run"]))
         values = stored.read(folder.config, plugins)
-        data = objects.dataset(values, plugins)
+        data = objects.dataset(values, plugins).to(device)
         with records_read(folder):
             model = network.of_run(str(call["run"]), data, plugins)
         objective = objects.objective(values, plugins)
@@ -145,7 +147,7 @@ def _contenders(
 
     def way(solver: Solver) -> Callable[[Batch], Any]:
         random = seeds.generator(batches[0].inputs.device, call["seed"], "direction")
-        return lambda batch: penalty(model, objective, batch, solver, random)
+        return lambda batch: penalty(model, objective, batch, solver, random, preflight=False)
 
     kind = {Jacobian: "jacobian", Hessian: "hessian"}.get(type(penalty))
     random = seeds.generator(batches[0].inputs.device, call["seed"], "paper")

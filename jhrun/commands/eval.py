@@ -110,7 +110,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     request = Request(
         folder,
         values,
-        model.to(device),
+        model,
         data,
         attacks,
         checkpoint=call["checkpoint"],
@@ -121,7 +121,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
         cascade=call["cascade"],
         subset=call["subset"],
         curvature=call["analysis"] == "curvature",
-        twin=None if call["twin"] is None else network.of_run(call["twin"], data, plugins).to(device),
+        twin=None if call["twin"] is None else network.of_run(call["twin"], data, plugins),
         twin_run=call["twin"],
         plugins=plugins,
     )

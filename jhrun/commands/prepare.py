@@ -1,7 +1,6 @@
 """Everything that a run trains with, from its configuration."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from jhrun.config import network, objects
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
+from jhrun.penalties.preflight.trial import same_draws, trial
 from jhrun.training import Trainer, TrainOptions, schedule
 
 CURVE_POINTS = 4
@@ -35,7 +35,7 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
     """
     objects.apply_options(values)
     data = _fewer(objects.dataset(values, plugins), values["train"].get("examples")).to(device)
-    model = network.model(values, data, plugins).to(device)
+    model = network.model(values, data, plugins)
     if values["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
     objective = objects.objective(values, plugins)
@@ -72,9 +72,9 @@ def _try_smallest_batch(trainer: Trainer) -> None:
         return
     one = next(trainer.dataset.train[:1].batches(1))
     try:
-        with torch.no_grad(), torch.random.fork_rng():
-            # a copy: running means and the like are not to see the example twice
-            deepcopy(trainer.model).train()(one.inputs)
+        with torch.no_grad(), same_draws(), trial(trainer.model) as model:
+            model.train()
+            model(one.inputs)
     except ValueError as error:
         raise ConfigError(
             f"the network cannot train on a batch of one example ({error})",

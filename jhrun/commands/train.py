@@ -163,6 +163,8 @@ def _preflight(folder: RunFolder, trainer: Trainer) -> None:
     if not regularizer.penalties:
         return
     batch = next(trainer.dataset.train[:2].batches(2))
+    # as every epoch begins
+    trainer.model.train()
     try:
         warnings = preflight(trainer.model, trainer.objective, regularizer.penalties, regularizer.solver(0), batch)
     except ValueError as error:

@@ -11,14 +11,15 @@ from jhrun import seeds
 from jhrun.config import stored
 from jhrun.config.door import build
 from jhrun.data import Dataset, facts, require_alike
-from jhrun.errors import RunError
+from jhrun.errors import ConfigError, RunError
 from jhrun.folder import RunFolder
 from jhrun.models.blocks import Rescale
+from jhrun.penalties import examine
 from jhrun.training import Canaries, Checkpoint
 
 
 def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> nn.Module:
-    """A network, freshly drawn from the run's seed; the global random state stays as it was.
+    """A network, freshly drawn from the run's seed and tried on two examples; the global random state stays as is.
 
     Args:
         config: of a run.
@@ -26,13 +27,25 @@ def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> n
         plugins: packages that the user trusts in this call.
 
     Returns:
-        Inputs → outputs. Where targets are values, the network's last layer takes it from standardised outputs to
-        their units, as its first one normalises its inputs.
+        Inputs → outputs, on the data's device. Where targets are values, the network's last layer takes it from
+        standardised outputs to their units, as its first one normalises its inputs.
+
+    Raises:
+        ConfigError: the network does not fit the data, or cannot be trained.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.derive(config["seed"], "model"))
         network: nn.Module = build("model", config["model"], plugins=plugins, **asdict(data.spec))
-    return network if data.classes else nn.Sequential(network, Rescale(*data.scale))
+    where = f"model: {config['model'].get('_target_')}"
+    if not isinstance(network, nn.Module):
+        raise ConfigError(f"the model is of type {type(network).__name__}", where, "return a torch.nn.Module")
+    network = network if data.classes else nn.Sequential(network, Rescale(*data.scale))
+    network = network.to(data.train.targets.device)
+    pair = next(data.train[:2].batches(2)).inputs
+    fault = examine(network, pair, data.spec.outputs, exact=not data.classes)
+    if fault is not None:
+        raise ConfigError(fault.what, where, fault.remedy)
+    return network
 
 
 def of_run(path: str, data: Dataset, plugins: Sequence[str]) -> nn.Module:

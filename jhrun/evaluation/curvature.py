@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from jhrun import seeds
 from jhrun.attacks.attack import evaluation_mode
-from jhrun.autodiff import HessianOperator, JacobianOperator, LeanConvolutions
+from jhrun.autodiff import HessianOperator, JacobianOperator, twice_differentiable
 from jhrun.data import Part
 from jhrun.errors import NumericalError
 from jhrun.evaluation.eigenvalue import Eigenvalue, mixed_start, top_eigenvalue
@@ -168,7 +168,7 @@ def _measure(model: nn.Module, objective: Objective, batch: Batch, random: torch
     x = batch.inputs.double()
 
     def forward(chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.enable_grad(), LeanConvolutions():
+        with torch.enable_grad(), twice_differentiable():
             inputs = x[chosen].requires_grad_()
             outputs = model(inputs)
             return inputs, outputs, objective(outputs, batch.targets[chosen])
@@ -201,8 +201,8 @@ def _estimate(
 ) -> Tensor:
     random = seeds.generator(batch.inputs.device, seed, "curvature estimate", number)
     with evaluation_mode(model):
-        values = estimator.penalty(model, objective, batch, estimator.solver, random).values
-    return values.detach().double().cpu().sqrt()
+        out = estimator.penalty(model, objective, batch, estimator.solver, random, preflight=False)
+    return out.values.detach().double().cpu().sqrt()
 
 
 def _warnings(model: nn.Module) -> tuple[str, ...]:

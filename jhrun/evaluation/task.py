@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from jhrun.attacks.attack import evaluation_mode
-from jhrun.autodiff import HessianOperator, JacobianOperator
+from jhrun.autodiff import HessianOperator, JacobianOperator, twice_differentiable
 from jhrun.data import Part
 from jhrun.errors import NumericalError
 
@@ -89,7 +89,9 @@ def hessian(model: nn.Module, x: Tensor) -> Tensor:
     """
     n = x.numel()
     inputs = x.repeat(n, *[1] * x.ndim).requires_grad_()
-    operator = HessianOperator(model(inputs).flatten(), inputs)
+    with twice_differentiable():
+        outputs = model(inputs)
+    operator = HessianOperator(outputs.flatten(), inputs)
     with torch.no_grad():
         return operator.mv(torch.eye(n, dtype=x.dtype, device=x.device))
 

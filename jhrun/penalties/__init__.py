@@ -4,7 +4,7 @@ from jhrun.penalties.diagonality import HessianDiagonality, JacobianDiagonality
 from jhrun.penalties.hessian import Hessian
 from jhrun.penalties.jacobian import Jacobian
 from jhrun.penalties.penalty import Forward, Penalty, PenaltyOutput
-from jhrun.penalties.preflight import kinked_layers, preflight
+from jhrun.penalties.preflight import examine, kinked_layers, preflight
 from jhrun.penalties.symmetry import JacobianSymmetry
 from jhrun.penalties.target import Constant, HessianTarget, JacobianTarget, Target, Teacher
 
@@ -22,6 +22,7 @@ __all__ = [
     "PenaltyOutput",
     "Target",
     "Teacher",
+    "examine",
     "kinked_layers",
     "preflight",
 ]

@@ -6,11 +6,12 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from jhrun.autodiff import LeanConvolutions
+from jhrun.autodiff import twice_differentiable
 from jhrun.linalg import Direction, Operator, Solver, Tracked
 from jhrun.objectives import Objective
 from jhrun.penalties.bilinear import split
 from jhrun.penalties.bilinear import values as by_forms
+from jhrun.penalties.preflight.once import preflight_once
 from jhrun.records import Batch
 
 
@@ -80,8 +81,11 @@ class Penalty(ABC):
         generator: torch.Generator | None = None,
         *,
         taylor: bool = False,
+        preflight: bool = True,
     ) -> PenaltyOutput:
         """One forward pass, the solver's products, and the differentiable ‖vᵀA‖².
+
+        The first call for a network in a mode runs the preflight on two examples of the batch.
 
         Args:
             model: outputs of an example must depend on that example alone.
@@ -91,12 +95,19 @@ class Penalty(ABC):
             generator: of the solver's random start.
             taylor: differentiate 2vᵀA w, w = Aᵀv being constant, in Taylor mode, and not ‖vᵀA‖² by nested reverse
                 mode: the same values and gradients up to rounding, and one ordinary backward pass.
+            preflight: whether the first call for a network tries the penalty on two examples, which takes as long
+                as some steps; what is odd becomes a ``UserWarning``.
 
         Returns:
             Outputs, losses and penalty values to be put together and differentiated.
+
+        Raises:
+            ValueError: the preflight found that the network does not fit the penalty.
         """
+        if preflight:
+            preflight_once(self, model, objective, batch)
         inputs = batch.inputs.detach().requires_grad_()
-        with LeanConvolutions():
+        with twice_differentiable():
             outputs = model(inputs)
         losses = objective(outputs, batch.targets)
         forward = Forward(inputs, outputs, losses, batch.targets, objective)

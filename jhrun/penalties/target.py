@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from jhrun.autodiff import LeanConvolutions
+from jhrun.autodiff import twice_differentiable
 from jhrun.linalg import DenseOperator, Operator
 from jhrun.penalties.hessian import Hessian, Of
 from jhrun.penalties.jacobian import Jacobian
@@ -66,7 +66,7 @@ class Teacher(Target):
     def operator(self, penalty: Penalty, forward: Forward) -> Operator:
         """The teacher's matrix."""
         self.model.to(forward.inputs)
-        with torch.enable_grad(), LeanConvolutions():
+        with torch.enable_grad(), twice_differentiable():
             inputs = forward.inputs.detach().requires_grad_()
             outputs = self.model(inputs)
             losses = forward.objective(outputs, forward.targets)

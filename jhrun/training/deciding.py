@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from jhrun import seeds
-from jhrun.autodiff import LeanConvolutions
+from jhrun.autodiff import twice_differentiable
 from jhrun.linalg import Auto, Direction, Exact, Lanczos, Operator, Tracked
 from jhrun.linalg.auto import FORMED, LADDER, solver_named
 from jhrun.linalg.solver import norm, unit_start
@@ -51,7 +51,7 @@ def measurements(
         # a network of the user's own may draw from the global state (dropout): the same for every way
         torch.manual_seed(seed)
         inputs = batch.inputs.detach().requires_grad_()
-        with LeanConvolutions():
+        with twice_differentiable():
             outputs = model(inputs)
         losses = objective(outputs, batch.targets)
         return penalty.operator(Forward(inputs, outputs, losses, batch.targets, objective))

@@ -117,7 +117,7 @@ def terms(
         return Terms((1 - w) * losses if penalties else losses, losses, right, None, batch.index, (), ())
     chosen = batch if part is None else batch[part]
     results = [
-        penalty(model, objective, chosen, solver, generator)
+        penalty(model, objective, chosen, solver, generator, preflight=False)
         for penalty, solver in zip(penalties, solvers, strict=True)
     ]
     values = torch.stack([result.values for result in results]).mean(0)
