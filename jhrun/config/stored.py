@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import AliasToken, AnchorToken, YAMLError
 
 from jhrun.config import door
-from jhrun.config.compose import flatten
+from jhrun.config.overrides import flatten
 from jhrun.config.values import check
 from jhrun.errors import ConfigError, RunError, UnsafeError
 from jhrun.files import write_aside
