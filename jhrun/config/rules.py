@@ -131,6 +131,20 @@ def package_names(value: Any) -> None:
         raise ValueError("must be a list of packages, as in [mypackage]")
 
 
+def nodes(value: Any) -> None:
+    """A check for a list of objects to build."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise ValueError("must be a list of mappings with a _target_ each")
+
+
+def pair(value: Any) -> None:
+    """A check for two numbers in [0, 1)."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("must be two numbers, as in [0.9, 0.999]")
+    for number in value:
+        share(number)
+
+
 def node(value: Any) -> None:
     """A check for what must be a mapping of keys."""
     if not isinstance(value, Mapping):

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from jhrun.config.groups import CONF, contents, defaults, groups, nearest
+from jhrun.config.values import written_as
 from jhrun.errors import ConfigError
 
 GLOBAL = ("experiment", "scale")
@@ -39,6 +40,10 @@ def check_keys(
         # a user's own key may be referred to by others
         if not any(key == name or key.endswith(f".{name}") or name.startswith(f"{key}.") for name in read):
             faults.append(_told(key, choice, known()))
+    for key, default in own.items():
+        if isinstance(default, Mapping) and not isinstance(config.get(key, default), Mapping):
+            example = f"as in {key}.{next(iter(default))}=…"
+            faults.append(f"{key}={written_as(config[key])}: must hold keys of its own: set them, {example}")
     faults += [f"'{key}' is missing: leave out what takes it away" for key in _missing(config, own)]
     needed = [group for group, default in defaults(command).items() if default != "null" and default[0] != "["]
     faults += [f"there is no {group}: choose one, {group}=…" for group in needed if group not in config]
@@ -53,7 +58,8 @@ def _told(key: str, choice: Mapping[str, Any], known: Iterable[str]) -> str:
         file, line = f"{group}/{choice.get(group)}.yaml", "# @package _global_"
         return f"{file} changes nothing: its first line must be '{line}'"
     if group == "attack":
-        return f"'{key}' belongs to no attack: the first line of an attack's file must be '# @package attack.NAME'"
+        header = "# @package attack.NAME"
+        return f"'{key}' is no attack: the first line of a file must be '{header}', and ~{key} takes one away"
     return f"there is no key '{key}': {nearest(key, known)}"
 
 

@@ -51,7 +51,7 @@ def test_so_is_a_sweep_of_it(jhrun):
         ("model: {wdths: [3]}", "there is no key 'model.wdths', jhrun.models.cnn.CNN, did you mean 'widths'?"),
         ("attack: {pgd20: {step: 3}}", "no key 'attack.pgd20.step', jhrun.attacks.pgd.PGD, did you mean 'steps'?"),
         ("attack: {fgsm: {steps: 3}}", "no key 'attack.fgsm.steps', jhrun.attacks.fgsm.FGSM, leave it out"),
-        ("attack: {steps: 3}", "'attack.steps' belongs to no attack"),
+        ("attack: {steps: 3}", "'attack.steps' is no attack: the first line of a file must be"),
         (
             "seeed: 1\ntrain: {lr: 1}",
             "did you mean 'optimizer.lr'?; there is no key 'seeed': did you mean 'seed'",
