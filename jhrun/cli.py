@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from jhrun import __version__
 from jhrun.config.groups import CONF, choices, groups, nearest
-from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError
+from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError, pasteable
 from jhrun.terminal import lasting_output
 
 COMMANDS = {
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _dispatch(arguments)
         except JhrunError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(pasteable(f"error: {error}"), file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -95,7 +95,7 @@ def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         width = max(map(len, COMMANDS))
         lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
-        print(USAGE.format(commands=lines), end="")
+        print(pasteable(USAGE.format(commands=lines)), end="")
         return 0 if arguments else ConfigError.exit_code
     if "--version" in arguments:
         print(f"jhrun {__version__}")
@@ -104,7 +104,7 @@ def _dispatch(arguments: list[str]) -> int:
     if command not in COMMANDS:
         raise ConfigError(f"there is no command '{command}'", f"jhrun {command}", nearest(command, COMMANDS))
     if {"-h", "--help"} & set(rest):
-        print(_help(command), end="")
+        print(pasteable(_help(command)), end="")
         return 0
     if command == "report":
         return _report(rest)
@@ -150,10 +150,19 @@ def _separate(arguments: list[str]) -> tuple[list[str], list[str]]:
             flags.append("--multirun" if name == "-m" else argument)
             waiting = 0 if value else _FLAGS[name]
         else:
-            raise ConfigError(f"there is no flag '{name}'", "command line", nearest(name, [*_FLAGS, "--help"]))
+            raise ConfigError(f"there is no flag '{name}'", "command line", _instead(name, value))
     if waiting:
         raise ConfigError(f"flag '{flags[-1]}' needs a value", "command line", "as in --cfg job")
     return flags, overrides
+
+
+def _instead(flag: str, value: str) -> str:
+    """What to type instead of a flag that is not there: the nearest one, or the key that was meant."""
+    like = nearest(flag, [*_FLAGS, "--help", "--version"])
+    if like.startswith("did you mean"):
+        return like
+    key = flag.lstrip("-").replace("-", "_")
+    return f"keys have no dashes: {key}={value or '…'}" if key else like
 
 
 def _help(command: str) -> str:

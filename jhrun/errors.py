@@ -18,12 +18,38 @@ code  meaning
 ===== =================================================
 """
 
+import os
 import re
+import shlex
 
 BUG = 1
 UNFINISHED = 9
 PREEMPTED = 75
 INTERRUPTED = 130
+
+
+CALLED = "JHRUN_CALLED_AS"
+"""The variable in which ``scripts/run`` says how the user called it."""
+
+
+def pasteable(text: str, *, run: object = None) -> str:
+    """A text whose commands the user can paste: begun as she typed it, and with her run's path.
+
+    Args:
+        text: with commands such as ``jhrun eval run=RUN``.
+        run: the path to write for RUN; none where it is not known.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> pasteable("have it checked by `jhrun eval run=RUN`", run="a b")
+        "have it checked by `jhrun eval 'run=a b'`"
+    """
+    if run is not None:
+        text = re.sub(r"\brun=RUN\b", lambda _: shlex.quote(f"run={run}"), text)
+    called = os.environ.get(CALLED, "jhrun")
+    return re.sub(r"\bjhrun (?=(COMMAND|train|eval|report|bench)\b)", lambda _: f"{called} ", text)
 
 
 class JhrunError(Exception):

@@ -4,8 +4,9 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -77,6 +78,41 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
             new.unlink(missing_ok=True)
     for folder in {path.parent for path in files}:
         sync_folder(folder)
+
+
+@contextmanager
+def none_left_empty(path: Path) -> Iterator[None]:
+    """Folders that are made in the block, a folder and those that it lies in, are removed at its end if empty.
+
+    Args:
+        path: of the innermost one.
+
+    Yields:
+        Nothing.
+    """
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def usual_mode(path: Path) -> Iterator[None]:
+    """A file that a library writes in the block may be read by whom the umask lets, as any other file of ours.
+
+    Args:
+        path: of the file, which is there, empty, when the block begins.
+
+    Yields:
+        Nothing.
+    """
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    yield
+    path.chmod(mode)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import os
 import pickletools
 import shutil
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -112,12 +111,21 @@ class RunFolder:
 
         The folder's lock must be ours.
         """
-        remnants = (self.overrides, self.environment, self.status)
-        others = [p for p in self.path.iterdir() if p not in remnants and not fnmatch(p.name, ".*.tmp")]
-        with suppress(RunError):
-            if {p.name for p in others} <= {LOCK} and read_json(self.status).get("state") == "running":
-                for path in (*self.path.glob(".*.tmp"), *remnants):
-                    path.unlink(missing_ok=True)
+        if self.unclaimed():
+            for path in (*self.path.glob(".*.tmp"), *self._remnants):
+                path.unlink(missing_ok=True)
+
+    def unclaimed(self) -> bool:
+        """Whether all that is here is left of a run that ended before it had a configuration."""
+        others = [p for p in self.path.iterdir() if p not in self._remnants and not fnmatch(p.name, ".*.tmp")]
+        try:
+            return {p.name for p in others} <= {LOCK} and read_json(self.status).get("state") == "running"
+        except RunError:
+            return False
+
+    @property
+    def _remnants(self) -> tuple[Path, ...]:
+        return self.overrides, self.environment, self.status
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":

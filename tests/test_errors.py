@@ -1,5 +1,8 @@
 """Errors: one line each, and an exit code that tells the kinds apart."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from jhrun import errors
@@ -12,6 +15,7 @@ from jhrun.errors import (
     RunError,
     UnsafeError,
     VerdictError,
+    pasteable,
 )
 
 CODES = {
@@ -58,3 +62,21 @@ def test_the_documented_table_is_the_real_one():
 )
 def test_an_error_is_one_line(parts, line):
     assert str(ConfigError(*parts)) == line
+
+
+def test_hints_begin_as_the_program_was_called(monkeypatch):
+    hint = "type jhrun train resume=RUN, or jhrun eval run=RUN; jhrun writes no pickle"
+    monkeypatch.delenv("JHRUN_CALLED_AS", raising=False)
+    assert pasteable(hint) == hint
+    monkeypatch.setenv("JHRUN_CALLED_AS", "scripts/run")
+    assert pasteable("jhrun bench --help, and jhrun trains") == "scripts/run bench --help, and jhrun trains"
+    assert pasteable("jhrun eval run=RUN", run="/it's here") == """scripts/run eval 'run=/it'"'"'s here'"""
+
+
+def test_scripts_run_says_how_it_was_called(tmp_path):
+    link = tmp_path / "a run"
+    link.symlink_to(Path(__file__).parents[1] / "scripts/run")
+    done = subprocess.run([link, "train", "lr=1"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    called = str(link).replace(" ", "\\ ")
+    assert f"there is no key 'lr', {called} train, did you mean 'optimizer.lr'?" in done.stderr

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 
 from jhrun.errors import RunError, UnsafeError
-from jhrun.files import aside, sha256, sync_folder, write_aside
+from jhrun.files import aside, none_left_empty, sha256, sync_folder, usual_mode, write_aside
 from jhrun.folder import RunFolder
 from jhrun.jsonio import as_line, read_json, read_lines, write_json
 
@@ -256,3 +256,29 @@ def test_evaluations_are_the_finished_ones_by_their_date_whatever_a_copy_did_to_
         os.utime(folder / "results.json", (1000 + age, 1000 + age))
     (run.evaluation("unfinished")).mkdir()
     assert [path.name for path in run.evaluations()] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_file_that_a_library_writes_may_be_read_as_the_umask_says(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        path = tmp_path / "weights"
+        with usual_mode(path):
+            # as safetensors does
+            (tmp_path / "other").touch(0o600)
+            (tmp_path / "other").replace(path)
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    finally:
+        os.umask(before)
+
+
+def test_only_empty_folders_that_were_made_within_are_removed(tmp_path):
+    (tmp_path / "old").mkdir()
+    for kept in ((), ("old/a/file",)):
+        with none_left_empty(tmp_path / "old/a/b"):
+            (tmp_path / "old/a/b").mkdir(parents=True)
+            for name in kept:
+                (tmp_path / name).touch()
+        assert [str(p.relative_to(tmp_path / "old")) for p in (tmp_path / "old").rglob("*")] == (
+            ["a", "a/file"] if kept else []
+        )

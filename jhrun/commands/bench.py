@@ -13,15 +13,17 @@ from torch import nn
 
 from jhrun import seeds
 from jhrun.benchmark import Contender, contest, noise, operator, paper, pass_costs
+from jhrun.commands.claim import made, require_empty
 from jhrun.commands.environment import device_text, environment, now
 from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import disk_named, records_read, tell
 from jhrun.config import network, objects, stored
-from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
+from jhrun.config.overrides import typed_keys
+from jhrun.config.values import written_as
 from jhrun.data import Dataset
-from jhrun.errors import ConfigError, RunError
+from jhrun.errors import ConfigError
 from jhrun.folder import RunFolder
 from jhrun.linalg import Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Solver, Tracked
 from jhrun.objectives import Objective
@@ -55,15 +57,17 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
 
     Returns:
         That folder.
-
-    Raises:
-        RunError: the folder holds something already.
     """
     call = stored.plain(config)
     objects.apply_options(call)
     device = objects.device(call["device"])
-    if output.exists() and any(output.iterdir()):
-        raise RunError(f"'{output}' is not empty", "bench", "choose another hydra.run.dir")
+    require_empty(output)
+    with disk_named(output), made(output):
+        return _measure(call, overrides, output, device)
+
+
+def _measure(call: Mapping[str, Any], overrides: Sequence[str], output: Path, device: torch.device) -> Path:
+    """Measure, and write the results into a folder."""
     model, data, penalty, objective = _subject(call, device, overrides)
     part = data.test
     size = call["batch_size"]
@@ -100,9 +104,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         "scores": [asdict(score) for score in scores],
     }
     costs = pass_costs(type(penalty).__name__, scores)
-    with disk_named(output):
-        output.mkdir(parents=True, exist_ok=True)
-        table = write_bench(output, record, costs)
+    table = write_bench(output, record, costs)
     tell(f"{table}\n\nfigure: {output / 'bench.svg'}")
     if costs:
         told = ", ".join(f"{kind} {cost:g}" for kind, cost in costs.items())
@@ -144,7 +146,8 @@ def _contenders(
     """Every solver that was asked for and that the matrix admits."""
     for wanted in call["solvers"]:
         if wanted not in ALL:
-            raise ConfigError(f"there is no solver '{wanted}'", f"solvers={call['solvers']}", nearest(wanted, ALL))
+            where = f"solvers={written_as(call['solvers'])}"
+            raise ConfigError(f"there is no solver '{wanted}'", where, nearest(wanted, ALL))
 
     def way(solver: Solver) -> Callable[[Batch], Any]:
         random = seeds.generator(batches[0].inputs.device, call["seed"], "direction")

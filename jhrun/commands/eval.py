@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -18,8 +19,8 @@ from jhrun.commands.progress import Progress
 from jhrun.commands.session import logged, records_read, resources_named, tell
 from jhrun.commands.signals import preemptible
 from jhrun.config import network, objects, stored
-from jhrun.config.compose import typed_keys
 from jhrun.config.groups import nearest
+from jhrun.config.overrides import typed_keys
 from jhrun.config.rules import wrong_classes
 from jhrun.config.values import OF_CLASSES, check
 from jhrun.data import Dataset, facts
@@ -201,7 +202,7 @@ def _refuse_too_many(key: str, value: Any, classes: int) -> None:
     try:
         wrong_classes(value, classes)
     except ValueError as error:
-        raise ConfigError(f"{key}={value}: {error}", "configuration", "give values in range") from error
+        raise ConfigError(f"{key}={value}: {error}", "", "") from error
 
 
 def _check_name(folder: RunFolder, name: str) -> None:
@@ -218,7 +219,8 @@ def _check_name(folder: RunFolder, name: str) -> None:
 def _checkpoint(folder: RunFolder, name: str) -> Path:
     there = sorted(p.parent.name for p in folder.path.glob("checkpoints/*/state.json"))
     if name not in there and not any(t.startswith(f"{name}.") for t in there):
-        remedy = nearest(name, there) if there else "train it further: jhrun train resume=…"
+        further = shlex.join(["jhrun", "train", f"resume={folder.path}"])
+        remedy = nearest(name, there) if there else f"train it further: {further}"
         if name == "best" and there:
             remedy = "best is chosen by validation accuracy, and the run had no validation examples; use last"
         raise RunError(f"there is no checkpoint '{name}'", str(folder.path), remedy)

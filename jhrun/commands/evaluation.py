@@ -16,7 +16,7 @@ from jhrun.commands.failures import memory_named
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import records_read, say
 from jhrun.data import Dataset, Part
-from jhrun.errors import ConfigError
+from jhrun.errors import ConfigError, pasteable
 from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
 from jhrun.evaluation.curve import EPSILONS, robust_curve
 from jhrun.evaluation.estimate import expected_seconds
@@ -148,7 +148,12 @@ def drawn(part: Part, n: int | None) -> tuple[Part, Tensor]:
 
 def say_result(folder: RunFolder, report: Mapping[str, Any]) -> None:
     """The headline, the verdict if there is one, and where the report is."""
-    lines = ["", headline(dict(report)), *filter(None, [verdict_line(dict(report))]), ""]
+    lines = [
+        "",
+        pasteable(headline(dict(report)), run=folder.path),
+        *filter(None, [verdict_line(dict(report))]),
+        "",
+    ]
     say("\n".join([*lines, f"report: {folder.path / 'report.html'}"]))
 
 

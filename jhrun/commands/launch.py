@@ -1,37 +1,40 @@
 """Hand a command to Hydra: one job, or the jobs of a multirun, each failing for itself."""
 
-import logging
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from jhrun.commands.search import search
 from jhrun.commands.session import warnings_said
 from jhrun.commands.signals import Preempted
 from jhrun.commands.sweep import sweep
-from jhrun.config.compose import as_typed, explained, hydra_ready, prepare
-from jhrun.config.groups import CONF
-from jhrun.config.resolvers import register_resolvers
-from jhrun.errors import PREEMPTED, ConfigError, JhrunError, ResourceError, RunError
-from jhrun.files import CLOSED, FULL
+from jhrun.config import grid
+from jhrun.config.compose import complete, explained, hydra_ready
+from jhrun.config.overrides import as_typed, prepare
+from jhrun.errors import PREEMPTED, ConfigError, JhrunError, pasteable
 from jhrun.sweeps import watch_parent
 from jhrun.training import Interrupted
 
-_DIRS = {"--config-dir", "-cd"}
+_USED = (
+    "hydra.run.",
+    "hydra.sweep.",
+    "hydra.sweeper.",
+    "hydra.launcher",
+    "hydra.searchpath",
+    "hydra/launcher",
+)
+"""Settings of Hydra's that a command heeds."""
 
 
 def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
-    """Run a command through Hydra.
+    """Compose a command's configuration and run it: once, or with ``-m`` for every combination of values.
 
     Args:
-        command: train or eval.
+        command: train, eval or bench.
         flags: Hydra's own, such as ``--multirun`` or ``--cfg job``.
         overrides: as typed.
 
@@ -40,67 +43,82 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
 
     Raises:
         ConfigError: the configuration cannot be composed.
-        RunError: Hydra cannot make the run's folder.
-        OSError: any other one, as it was.
     """
-    of_sweep, multirun = watch_parent(), "--multirun" in flags
-    if command == "train" and not of_sweep and not {"--cfg", "-c"} & set(flags):
+    of_sweep, others = watch_parent(), [flag for flag in flags if flag != "--multirun"]
+    multirun = others != list(flags)
+    for override in overrides:
+        if _of_hydra(override) and not override.lstrip("+~").startswith(_USED):
+            remedy = "add -m for several values" if "hydra.mode" in override else "leave it out"
+            raise ConfigError(f"{override.partition('=')[0]} is not used", f"jhrun {command}", remedy)
+    with hydra_ready(*_values_of(others, "--config-dir", "-cd")):
+        if shown := _values_of(others, "--cfg", "-c"):
+            return _show(command, shown[0], overrides, resolve="--resolve" in others)
         searched = any(o.startswith("search=") and o != "search=null" for o in overrides)
-        if multirun:
-            return _many(search if searched else sweep, flags, overrides)
-        if searched:
+        if command == "train" and multirun and not of_sweep:
+            return (search if searched else sweep)(overrides, others)
+        if command == "train" and searched and not of_sweep:
             raise ConfigError("a search has many runs", "search", "add -m")
-    work = import_module(f"jhrun.commands.{command}").run
-    codes: list[int] = []
-    begun: list[str] = []
-
-    def job(config: DictConfig) -> None:
-        output = Path(HydraConfig.get().runtime.output_dir)
-        typed = as_typed(list(HydraConfig.get().overrides.task))
-        begun.append(" ".join(typed))
-        try:
-            with warnings_said():
-                work(config, typed, output)
-            codes.append(0)
-        except Preempted:
-            codes.append(PREEMPTED)
-        except Interrupted:
-            raise KeyboardInterrupt from None
-        except JhrunError as error:
-            codes.append(report_error(error, f"job {len(begun) - 1} ({begun[-1]}): " if multirun else ""))
-        finally:
-            _drop_empty(output)
-
-    register_resolvers()
-    prepared = prepare(list(overrides), multirun=multirun)
-    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(job)
-    with _hydra_settings(["jhrun", *flags, *prepared]):
-        try:
-            with explained(command, prepared):
-                main()
-        except OSError as error:
-            if begun:
-                raise
-            kind = ResourceError if error.errno in CLOSED | FULL else RunError
-            what = f"the run's folder cannot be made ({error.strerror})"
-            raise kind(what, str(error.filename), "choose another hydra.run.dir") from error
+        if not multirun:
+            return _run(command, overrides)
+        with explained(command, overrides):
+            jobs = grid.combinations(overrides)
+        codes = [_run(command, job, f"job {number} ({' '.join(job)}): ") for number, job in enumerate(jobs)]
     return next((code for code in codes if code), 0)
 
 
-def _many(
-    work: Callable[[Sequence[str], Sequence[str]], int], flags: Sequence[str], overrides: Sequence[str]
-) -> int:
-    """A sweep or a search, with the flags that its jobs are to have."""
-    others = [flag for flag in flags if flag != "--multirun"]
-    with hydra_ready(*_config_dirs(others)):
-        return work(overrides, others)
+def _run(command: str, overrides: Sequence[str], job: str = "") -> int:
+    """One run of a command, failing for itself.
+
+    Args:
+        command: train, eval or bench.
+        overrides: as typed.
+        job: what its error begins with.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    try:
+        prepared = prepare(list(overrides), multirun=False)
+        config, settings = complete(command, prepared)
+        HydraConfig.instance().set_config(settings)
+        with explained(command, overrides):
+            output = Path(settings.hydra.run.dir).absolute()
+        typed = [override for override in as_typed(prepared) if not _of_hydra(override)]
+        with warnings_said():
+            import_module(f"jhrun.commands.{command}").run(config, typed, output)
+    except Preempted:
+        return PREEMPTED
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    except JhrunError as error:
+        return report_error(error, job)
+    return 0
 
 
-def _config_dirs(flags: Sequence[str]) -> list[str]:
-    """The folders that ``--config-dir DIR`` or ``--config-dir=DIR`` name."""
+def _of_hydra(override: str) -> bool:
+    return override.lstrip("+~").startswith(("hydra.", "hydra/"))
+
+
+def _show(command: str, part: str, overrides: Sequence[str], *, resolve: bool) -> int:
+    """Print the composed configuration: the ``job``'s, ``hydra``'s or ``all``."""
+    if part not in {"job", "hydra", "all"}:
+        raise ConfigError(f"there is no part '{part}'", f"--cfg {part}", "choose one of job, hydra, all")
+    hydra = GlobalHydra.instance().hydra
+    assert hydra is not None
+    prepared = prepare(list(overrides), multirun=False)
+    with explained(command, prepared):
+        hydra.show_cfg(command, prepared, part, package=None, resolve=resolve)
+    return 0
+
+
+def _values_of(flags: Sequence[str], *names: str) -> list[str]:
+    """What follows a flag, as in ``--cfg job`` or ``--cfg=job``."""
     pairs = [flag.split("=", 1) for flag in flags]
-    after = [following for (name, *_), following in zip(pairs, flags[1:], strict=False) if name in _DIRS]
-    return [value for name, *value_ in pairs if name in _DIRS for value in value_] or after
+    after = [following for (name, *_), following in zip(pairs, flags[1:], strict=False) if name in names]
+    return [value for name, *value_ in pairs if name in names for value in value_] or after
 
 
 def report_error(error: JhrunError, job: str) -> int:
@@ -113,34 +131,5 @@ def report_error(error: JhrunError, job: str) -> int:
     Returns:
         Its exit code.
     """
-    print(f"error: {job}{error}", file=sys.stderr, flush=True)
+    print(pasteable(f"error: {job}{error}"), file=sys.stderr, flush=True)
     return error.exit_code
-
-
-def _drop_empty(output: Path) -> None:
-    """Remove the folders that Hydra made below ./outputs for a job that never began."""
-    with suppress(OSError):
-        for folder in (output, *output.parents):
-            if not folder.is_relative_to(Path("outputs").absolute()):
-                break
-            folder.rmdir()
-
-
-@contextmanager
-def _hydra_settings(arguments: list[str]) -> Iterator[None]:
-    """The global state that Hydra reads and changes, set for it and put back.
-
-    It takes its words from ``sys.argv``; with ``HYDRA_FULL_ERROR`` it raises what goes wrong, instead of printing
-    it and exiting with 1; and it sets the root logger's level.
-    """
-    words, level, before = sys.argv, logging.getLogger().level, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv, os.environ["HYDRA_FULL_ERROR"] = arguments, "1"
-    try:
-        yield
-    finally:
-        sys.argv = words
-        logging.getLogger().setLevel(level)
-        if before is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = before

@@ -12,6 +12,7 @@ from jhrun.config import network, objects
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
+from jhrun.penalties import preflight
 from jhrun.penalties.preflight.trial import same_draws, trial
 from jhrun.training import Trainer, TrainOptions, schedule
 
@@ -34,6 +35,7 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
         ConfigError: the parts do not fit.
     """
     objects.apply_options(values)
+    objects.examine(values, plugins)
     data = _fewer(objects.dataset(values, plugins), values["train"].get("examples")).to(device)
     model = network.model(values, data, plugins)
     if values["channels_last"]:
@@ -63,6 +65,36 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
         raise ConfigError(str(error), "train", "change it on the command line") from error
     _try_smallest_batch(trainer)
     return trainer
+
+
+def preflighted(trainer: Trainer) -> list[str]:
+    """Take two training examples through the penalties.
+
+    Args:
+        trainer: of a run that begins.
+
+    Returns:
+        What is odd, a sentence each.
+
+    Raises:
+        ConfigError: a penalty cannot be used with the network.
+    """
+    regularizer = trainer.regularizer
+    if not regularizer.penalties:
+        return []
+    batch = next(trainer.dataset.train[:2].batches(2))
+    # as every epoch begins
+    trainer.model.train()
+    try:
+        warnings = preflight(trainer.model, trainer.objective, regularizer.penalties, regularizer.solver(0), batch)
+    except ValueError as error:
+        raise ConfigError(str(error), "preflight of the penalty", "change model, regularizer or solver") from error
+    if trainer.options.compile and trainer.always_penalised:
+        warnings.append(
+            "compile=true changes nothing: every step is penalised, and PyTorch refuses second derivatives of "
+            "compiled code"
+        )
+    return warnings
 
 
 def _try_smallest_batch(trainer: Trainer) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import disk_named, logged, records_read, resources_named, tell
 from jhrun.config import stored
+from jhrun.errors import pasteable
 from jhrun.folder import RunFolder
 from jhrun.reporting import cells_in, headline, is_sweep, plain, write_leaderboard, write_report
 from jhrun.sweeps import Lock
@@ -33,7 +34,8 @@ def run(paths: Sequence[str], *, paper: bool = False) -> None:
             if ours:
                 folder.remove_temporaries()
             report = write_report(folder, stored.read(folder.config))
-        tell(f"{headline(report)}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
+        figures = pasteable(headline(report), run=folder.path)
+        tell(f"{figures}\n\nreport: {folder.path / 'report.html'}\n{folder.path}")
         return
     output = folders[0]
     if len(folders) > 1 or not is_sweep(output):

@@ -7,7 +7,7 @@ from jhrun.commands.environment import changes, environment, resumed
 from jhrun.commands.failures import memory_named
 from jhrun.commands.session import say
 from jhrun.config import stored
-from jhrun.config.compose import typed_keys
+from jhrun.config.overrides import typed_keys
 from jhrun.errors import ConfigError, RunError
 from jhrun.files import write_aside
 from jhrun.folder import RunFolder

@@ -2,62 +2,26 @@
 
 import logging
 import os
-import shlex
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
-from jhrun.commands.environment import environment, now
+from jhrun.commands.environment import now
 from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.signals import Preempted
-from jhrun.config import stored
-from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError
-from jhrun.files import CLOSED, FULL, IN_THE_WAY, write_aside
-from jhrun.folder import LOCK, RunFolder
+from jhrun.errors import BUG, INTERRUPTED, PREEMPTED, JhrunError, ResourceError, RunError, pasteable
+from jhrun.files import CLOSED, FULL, IN_THE_WAY
+from jhrun.folder import RunFolder
 from jhrun.jsonio import DAMAGED, read_json, write_json
 from jhrun.training import Interrupted
 
 log = logging.getLogger("jhrun")
-
-
-def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: torch.device) -> RunFolder:
-    """Take a new run's folder, which must be empty, and write down what is run in it.
-
-    Args:
-        path: of the folder, whose lock we hold.
-        config: resolved, as plain values.
-        overrides: as typed.
-        device: where the run will be.
-
-    Returns:
-        The folder, with its configuration, environment and status.
-
-    Raises:
-        RunError: something is in it already, which is left as it is.
-    """
-    folder = RunFolder(path)
-    folder.remove_unclaimed()
-    if any(entry.name != LOCK for entry in path.iterdir()):
-        again = f", or go on with resume={path}" if folder.config.is_file() else ""
-        raise RunError(f"'{path}' is not empty", "run directory", f"choose another hydra.run.dir{again}")
-    try:
-        write_json(folder.status, {"state": "running"})
-        write_aside(folder.overrides, stored.as_yaml(list(overrides)))
-        command = shlex.join(["jhrun", "train", *overrides])
-        write_json(folder.environment, environment(device, command, config["threads"]))
-        # the last: a folder that has it can be gone on with
-        stored.write(folder.config, config)
-    except BaseException:
-        folder.remove_unclaimed()
-        raise
-    return folder
 
 
 @contextmanager
@@ -226,5 +190,5 @@ def say(text: str) -> None:
 
 def tell(text: str) -> None:
     """Print above a progress line, if there is one."""
-    tqdm.write(text, file=sys.stdout)
+    tqdm.write(pasteable(text), file=sys.stdout)
     sys.stdout.flush()

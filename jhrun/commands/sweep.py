@@ -22,7 +22,8 @@ from jhrun.commands.session import tell
 from jhrun.commands.signals import stop_at_step
 from jhrun.commands.watching import watched
 from jhrun.config import grid, stored
-from jhrun.config.compose import composed, explained, hydra_ready, prepare
+from jhrun.config.compose import complete, explained, hydra_ready
+from jhrun.config.overrides import prepare
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, JhrunError
 from jhrun.reporting import cells_in, tables, write_leaderboard
@@ -107,7 +108,8 @@ def configured(overrides: tuple[str, ...], code: str, number: int, label: str) -
     """
     config, error = None, None
     try:
-        config = stored.plain(composed("train", prepare(list(overrides), multirun=False)))
+        composed, _ = complete("train", prepare(list(overrides), multirun=False))
+        config = stored.plain(composed)
     except ConfigError as refusal:
         error = str(refusal)
     name = identity(config if config is not None else {"overrides": list(overrides)}, code)

@@ -8,16 +8,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from jhrun.attacks import Attack
+from jhrun.commands.claim import claim, made, require_empty
 from jhrun.commands.eval import applicable, require_radii
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
-from jhrun.commands.prepare import prepared
+from jhrun.commands.prepare import preflighted, prepared
 from jhrun.commands.progress import Progress
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import (
-    claim,
     log,
     logged,
     records_read,
@@ -29,12 +30,10 @@ from jhrun.commands.session import (
 from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
 from jhrun.config import objects, stored
-from jhrun.config.compose import flatten
-from jhrun.errors import ConfigError
+from jhrun.config.overrides import flatten
 from jhrun.folder import RunFolder
 from jhrun.jsonio import append_line, read_json, read_lines, write_json
 from jhrun.loggers import Logger
-from jhrun.penalties import preflight
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
 from jhrun.sweeps import Lock
@@ -56,39 +55,33 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     resume = call["resume"]
     with ExitStack() as stack:
         stack.enter_context(preemptible())
-        folder, values, different = _opened(stack, call, overrides, output)
+        different: list[str] = []
+        if resume is None:
+            stack.enter_context(resources_named(output))
+            require_empty(output)
+            values = call
+        else:
+            folder, values, different = _reopened(stack, call, overrides)
         device = objects.device(values["device"])
         logger = objects.logger(values, call["plugins"])
-
-        def keep_status() -> Callable[[], None]:
-            finish = stack.enter_context(status_kept(folder))
-            # within it, so that the status knows a failure by its name
-            stack.enter_context(resources_named(folder.path, f"go on with resume={folder.path}"))
-            return finish
-
-        finish = keep_status() if resume is None else None
-        stack.enter_context(logged(folder))
-        say(f"{'training' if resume is None else 'resuming'} in {folder.path} on {device}")
-        radii = objects.radii(values)
-        needed = values["evaluate"] or values.get("search")
-        attacks = objects.attacks(values, radii, call["plugins"]) if needed else {}
-        with Progress("reading the data"):
-            trainer = prepared(values, device, call["plugins"])
-        require_radii(radii, trainer.dataset)
-        attacks = applicable(attacks, trainer.dataset, overrides)
-        if values["evaluate"]:
-            # a subset that is too large is told before the training, not after it
-            drawn(trainer.dataset.test, values.get("subset"))
-        if finish is None:
-            # until here nothing of the run was changed
+        # whatever can be wrong with the call is told before there is a folder, or anything in it is changed
+        trainer, attacks = _built(values, device, call["plugins"], overrides)
+        if resume is None:
+            warnings = preflighted(trainer)
+            stack.enter_context(made(output))
+            stack.enter_context(Lock(output))
+            folder = claim(output, values, overrides, device)
+            finish = _kept(stack, folder)
+            stack.enter_context(logged(folder))
+            say(f"training in {folder.path} on {device}")
+            _warn(folder, warnings)
+        else:
             command = shlex.join(["jhrun", "train", *overrides])
             with records_read(folder):
                 restore(folder, trainer, values, command, different, forced=call["resume_force"])
             if trainer.steps_done == 0:
-                _preflight(folder, trainer)
-            finish = keep_status()
-        else:
-            _preflight(folder, trainer)
+                _warn(folder, preflighted(trainer))
+            finish = _kept(stack, folder)
         if logger is not None:
             stack.callback(logger.close)
             logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
@@ -102,22 +95,43 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
     return folder.path
 
 
-def _opened(
-    stack: ExitStack, call: dict[str, Any], overrides: Sequence[str], output: Path
+def _reopened(
+    stack: ExitStack, call: dict[str, Any], overrides: Sequence[str]
 ) -> tuple[RunFolder, dict[str, Any], list[str]]:
-    """The folder of a new run or of one that goes on, locked; its configuration; what is forced upon that."""
-    if call["resume"] is not None:
-        folder = RunFolder.existing(str(call["resume"]))
-        stack.enter_context(resources_named(folder.path))
-        stack.enter_context(Lock(folder.path))
-        return folder, *resumed_values(folder, call, overrides)
-    # what is not there is told before there is a folder
-    device = objects.device(call["device"])
-    objects.logger(call, call["plugins"])
-    stack.enter_context(resources_named(output))
-    output.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(Lock(output))
-    return claim(output, call, overrides, device), call, []
+    """The folder of a run that goes on, locked; its configuration; what is forced upon that."""
+    folder = RunFolder.existing(str(call["resume"]))
+    stack.enter_context(resources_named(folder.path))
+    stack.enter_context(Lock(folder.path))
+    values, different = resumed_values(folder, call, overrides)
+    device = objects.device(values["device"])
+    stack.enter_context(logged(folder))
+    say(f"resuming in {folder.path} on {device}")
+    return folder, values, different
+
+
+def _built(
+    values: dict[str, Any], device: torch.device, plugins: Sequence[str], overrides: Sequence[str]
+) -> tuple[Trainer, dict[str, Attack]]:
+    """What the run trains with and what it is attacked with; nothing is written."""
+    radii = objects.radii(values)
+    needed = values["evaluate"] or values.get("search")
+    attacks = objects.attacks(values, radii, plugins) if needed else {}
+    with Progress("reading the data"):
+        trainer = prepared(values, device, plugins)
+    require_radii(radii, trainer.dataset)
+    attacks = applicable(attacks, trainer.dataset, overrides)
+    if values["evaluate"]:
+        # a subset that is too large is told before the training, not after it
+        drawn(trainer.dataset.test, values.get("subset"))
+    return trainer, attacks
+
+
+def _kept(stack: ExitStack, folder: RunFolder) -> Callable[[], None]:
+    """Keep the run's status from here on; gives what says that the run is finished."""
+    finish = stack.enter_context(status_kept(folder))
+    # within it, so that the status knows a failure by its name
+    stack.enter_context(resources_named(folder.path, f"go on with {shlex.quote(f'resume={folder.path}')}"))
+    return finish
 
 
 def _work(
@@ -157,26 +171,11 @@ def _measured(path: Path, **of: Any) -> bool:
     return all(record.get(key) == value for key, value in of.items())
 
 
-def _preflight(folder: RunFolder, trainer: Trainer) -> None:
-    """Two training examples through the penalties; what is wrong with them ends the run, what is odd is said."""
-    regularizer = trainer.regularizer
-    if not regularizer.penalties:
-        return
-    batch = next(trainer.dataset.train[:2].batches(2))
-    # as every epoch begins
-    trainer.model.train()
-    try:
-        warnings = preflight(trainer.model, trainer.objective, regularizer.penalties, regularizer.solver(0), batch)
-    except ValueError as error:
-        raise ConfigError(str(error), "preflight of the penalty", "change model, regularizer or solver") from error
-    if trainer.options.compile and trainer.always_penalised:
-        warnings.append(
-            "compile=true changes nothing: every step is penalised, and PyTorch refuses second derivatives of "
-            "compiled code"
-        )
+def _warn(folder: RunFolder, warnings: Sequence[str]) -> None:
+    """Say what is odd, and keep it for the report."""
     for warning in warnings:
         say(f"warning: {warning}")
-    write_json(folder.warnings, {"warnings": warnings})
+    write_json(folder.warnings, {"warnings": list(warnings)})
 
 
 def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRecord], None]]) -> None:

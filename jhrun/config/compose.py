@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,119 +11,69 @@ from hydra import initialize_config_dir
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 
-from jhrun.config.groups import CONF, choices, groups, having, nearest
+from jhrun.config import schema
+from jhrun.config.groups import CONF, choices, choose, groups, having, nearest
+from jhrun.config.overrides import flatten, readable
 from jhrun.config.resolvers import register_resolvers
-from jhrun.errors import ConfigError
-
-PATHS = (
-    *("run", "resume", "name", "dataset.root", "dataset.cache", "regularizer.target", "solver.costs"),
-    *("hydra.run.dir", "hydra.sweep.dir"),
-)
-"""Keys whose values are paths or names, which may hold any letter."""
-
-_WORD = re.compile(r"^[~+]{0,2}([\w./@-]+)=", flags=re.ASCII)
-
-_PLAIN_PATH = re.compile(r"[\w.-]*/[\w./-]*", flags=re.ASCII)
-"""What Hydra's grammar takes for a string as it is: with a slash, it is no number and no other word of it."""
-
-
-def prepare(overrides: list[str], *, multirun: bool) -> list[str]:
-    """Overrides as Hydra's grammar can read them.
-
-    Path values are quoted (in a multirun, each of a comma-separated list), and a mapping replaces what was there
-    instead of being merged into it: the stages of two schedules must not mix.
-
-    Args:
-        overrides: as typed.
-        multirun: whether commas separate values.
-
-    Returns:
-        Overrides for Hydra.
-
-    Raises:
-        ConfigError: one of them is not KEY=VALUE.
-    """
-    prepared = []
-    for override in overrides:
-        if not _WORD.match(override) and not re.match(r"^~[\w./@-]+$", override):
-            raise ConfigError(f"'{override}' is not of the form KEY=VALUE", "command line", "as in train.epochs=5")
-        key, _, value = override.partition("=")
-        if key.lstrip("+~") in PATHS and value not in {"", "null"}:
-            # a sweep has one folder, commas or not
-            several = multirun and not _quoted(value) and not key.startswith("hydra.")
-            values = value.split(",") if several else [value]
-            prepared.append(f"{key}={','.join(map(_quote, values))}")
-            continue
-        if value.startswith("{") and not key.startswith(("+", "~")):
-            prepared.append(f"{key}=null")
-        prepared.append(override)
-    return prepared
-
-
-def as_typed(prepared: list[str]) -> list[str]:
-    """Prepared overrides without those that were put in front of mappings.
-
-    Args:
-        prepared: by ``prepare``.
-
-    Returns:
-        The others.
-
-    Example:
-        >>> as_typed(prepare(["seed=1", "solver.truth={0: 0.5}"], multirun=False))
-        ['seed=1', 'solver.truth={0: 0.5}']
-        >>> as_typed([])
-        []
-    """
-    return [
-        own
-        for own, after in pairwise([*prepared, ""])
-        if not (own.endswith("=null") and after.startswith(own.removesuffix("null") + "{"))
-    ]
+from jhrun.errors import ConfigError, JhrunError
 
 
 def explain(command: str, overrides: list[str], error: Exception) -> ConfigError:
-    """What Hydra or OmegaConf refused, in one line with a remedy.
+    """What Hydra, OmegaConf or the YAML reader refused, in one line with a remedy.
 
     Args:
         command: whose configuration was composed.
         overrides: as given to Hydra.
-        error: what it raised.
+        error: what was raised.
 
     Returns:
         A configuration error.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        options = error.options or list(choices(group)) if group else []
-        return ConfigError(f"there is no {group} called '{choice}'", f"{group}={choice}", nearest(choice, options))
-    if isinstance(error, OverrideParseException):
+        options = dict.fromkeys([*choices(group), *(error.options or [])] if group else [])
+        remedy = nearest(choice, options)
+        if group in groups(command) and options == dict.fromkeys(choices(group)) and remedy.startswith("choose"):
+            remedy = choose(group)
+        return ConfigError(f"there is no {group} called '{choice}'", f"{group}={choice}", remedy)
+    if isinstance(error, HydraException) and (wrong := [o for o in overrides if not readable(o)]):
         remedy = "put values with spaces or signs in quotes, as in \"key='a value'\""
-        return ConfigError(f"cannot be read ({_first_line(error)})", f"'{error.override}'", remedy)
+        return ConfigError(f"cannot be read ({_first_line(error)})", f"'{wrong[0]}'", remedy)
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        where = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
+        remedy = "mend the YAML there: spaces and no tabs, every bracket closed, every key once"
+        return ConfigError(f"cannot be read ({error.problem})", where, remedy)
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"a YAML file is not UTF-8 text ({error})", _not_utf_8(), "save it as UTF-8")
     refused = re.search(r"Could not (?:override|append to|delete from config\.?) '([^']+)'", str(error))
     if refused:
-        key = refused.group(1)
-        others = " or ".join(having(key))
-        if others:
-            group = key.split(".")[0]
-            what = f"the chosen {group} has no key '{key}'"
-            return ConfigError(what, f"jhrun {command}", f"choose {group}={others}")
-        return ConfigError(
-            f"there is no key '{key}'", f"jhrun {command}", nearest(key, keys(command, overrides, key))
-        )
+        # of a mapping, the key within it
+        key, inner = refused.group(1), str(getattr(error.__cause__, "full_key", ""))
+        return _no_key(command, overrides, inner if inner.startswith(f"{key}.") else key)
     sweep = "add -m to sweep over several values, or quote one that holds a comma"
-    remedy = sweep if "Ambiguous value" in str(error) else f"see jhrun {command} --help"
+    swept = re.search(r"Ambiguous value|requires --multirun", str(error))
+    remedy = sweep if swept else f"see jhrun {command} --help"
     return ConfigError(_first_line(error), f"jhrun {command}", remedy)
+
+
+def _no_key(command: str, overrides: list[str], key: str) -> ConfigError:
+    """What is said of a key that is not there."""
+    others = " or ".join(having(key.removeprefix("hydra.")))
+    if others:
+        group = key.rpartition(".")[0].replace(".", "/")
+        what = f"the chosen {group} has no key '{key}'"
+        return ConfigError(what, f"jhrun {command}", f"choose {group}={others}")
+    return ConfigError(f"there is no key '{key}'", f"jhrun {command}", nearest(key, keys(command, overrides, key)))
 
 
 @contextmanager
 def explained(command: str, overrides: Sequence[str]) -> Iterator[None]:
-    """What Hydra or OmegaConf refuses within is told in one line.
+    """What goes wrong within is told in one line: nothing but composition may be within.
 
     Args:
         command: whose configuration is composed.
@@ -135,16 +84,20 @@ def explained(command: str, overrides: Sequence[str]) -> Iterator[None]:
 
     Raises:
         ConfigError: something was refused.
+        JhrunError: as it was.
     """
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except JhrunError:
+        raise
+    except Exception as error:
+        # of a choice or a file that is not as it should be, Hydra raises whatever it happens to meet
         refusal = explain(command, list(overrides), error)
         raise refusal from error
 
 
 def keys(command: str, overrides: list[str], without: str = "") -> list[str]:
-    """Every key that can be set, with the groups.
+    """Groups, sections and every key that can be set, those of the section named as the command first.
 
     Args:
         command: whose configuration is asked for.
@@ -156,14 +109,39 @@ def keys(command: str, overrides: list[str], without: str = "") -> list[str]:
     """
     given = [o for o in overrides if o.lstrip("+~").split("=")[0] != without]
     try:
-        config = composed(command, given)
-    except (HydraException, OmegaConfBaseException):
-        config = composed(command, [])
-    return [*groups(command), *flatten(OmegaConf.to_container(config, resolve=False))]
+        config = _composed(command, given)
+    except Exception:
+        # another of the overrides is wrong too
+        config = _composed(command, [])
+    found = flatten(OmegaConf.to_container(config, resolve=False))
+    own_first = sorted(found, key=lambda key: not key.startswith(f"{command}."))
+    return list(dict.fromkeys([*groups(command), *map(str, config), *own_first]))
 
 
 def composed(command: str, overrides: list[str], *, hydra: bool = False) -> DictConfig:
     """A command's configuration, with or without Hydra's own part, leaving Hydra's global state as it was."""
+    with explained(command, overrides):
+        return _composed(command, overrides, hydra=hydra)
+
+
+def complete(command: str, overrides: list[str]) -> tuple[DictConfig, DictConfig]:
+    """A command's configuration that has all its keys and no other.
+
+    Args:
+        command: whose configuration it is.
+        overrides: for Hydra.
+
+    Returns:
+        The configuration; and the same with Hydra's own part.
+    """
+    config = composed(command, overrides, hydra=True)
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    choice = plain.pop("hydra")["runtime"]["choices"]
+    schema.check_keys(command, plain, choice, lambda: keys(command, []))
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), config
+
+
+def _composed(command: str, overrides: list[str], *, hydra: bool = False) -> DictConfig:
     with hydra_ready():
         return hydra_compose(command, overrides, return_hydra_config=hydra)
 
@@ -177,11 +155,18 @@ def hydra_ready(*more: str) -> Iterator[None]:
 
     Yields:
         Nothing.
+
+    Raises:
+        ConfigError: one of the folders is not there.
     """
     register_resolvers()
     if GlobalHydra.instance().is_initialized():
         yield
         return
+    for folder in more:
+        if not Path(folder).expanduser().is_dir():
+            remedy = "give the folder of your YAML files"
+            raise ConfigError(f"there is no folder '{folder}'", "--config-dir", remedy)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         if more:
             # what --config-dir does; compose knows no such thing
@@ -193,51 +178,23 @@ def hydra_ready(*more: str) -> Iterator[None]:
         yield
 
 
-def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of nested mappings by their dotted keys; lists are leaves, and so are the stages of a schedule.
-
-    Args:
-        node: nested dictionaries.
-        prefix: of the keys.
-
-    Returns:
-        Dotted key → leaf.
-
-    Example:
-        >>> flatten({"a": {"b": 1, "c": [2]}, "d": {0: 0.1}})
-        {'a.b': 1, 'a.c': [2], 'd': {0: 0.1}}
-    """
-    if not isinstance(node, dict) or not node or not all(isinstance(key, str) for key in node):
-        return {prefix: node}
-    leaves: dict[str, Any] = {}
-    for key, value in node.items():
-        leaves |= flatten(value, f"{prefix}.{key}" if prefix else key)
-    return leaves
-
-
-def typed_keys(overrides: list[str]) -> list[str]:
-    """The keys and groups that overrides name."""
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    return [override.key_or_group.replace("/", ".") for override in parsed]
-
-
-def _quoted(value: str) -> bool:
-    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-
-
-def _quote(value: str) -> str:
-    if _quoted(value) or _PLAIN_PATH.fullmatch(value):
-        return value
-    if value.startswith("~"):
-        value = str(Path(value).expanduser())
-    # a path is a path, also where OmegaConf would see a reference in it
-    value = value.replace("${", "\\${")
-    # in Hydra's quoted strings a backslash is special before a quote, and at the end
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
-    trailing = len(escaped) - len(escaped.rstrip("\\"))
-    return f"'{escaped}{chr(92) * trailing}'"
+def _not_utf_8() -> str:
+    """The first YAML file of the user's folders that is no UTF-8 text."""
+    hydra = GlobalHydra.instance().hydra
+    assert hydra is not None
+    for source in hydra.config_loader.get_sources():
+        for path in sorted(Path(source.path).rglob("*.yaml")) if source.scheme() == "file" else []:
+            try:
+                path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                return str(path)
+            except OSError:
+                continue
+    return "--config-dir"
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    told = str(error).strip() or str(error.__cause__ or "").strip()
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    # a heading says too little alone
+    return (lines[0] if not lines[0].endswith(":") else " ".join(lines[:2])) if lines else type(error).__name__

@@ -6,12 +6,18 @@ on the command line of this very call. Nothing is imported before its name has p
 
 import importlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from jhrun.config.groups import nearest
+from jhrun.config.rules import of_kind
+from jhrun.config.values import written_as
 from jhrun.errors import ConfigError, DataError, JhrunError, UnsafeError, out_of_memory
 from jhrun.training import Interrupted
 
@@ -48,20 +54,8 @@ def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), *
         JhrunError: likewise, as the target says it; of a plugin's data set, every error is one of the data.
         Interrupted: the work was asked to stop meanwhile.
     """
-    factory = target(group, node.get("_target_"), plugins)
-    arguments = {}
-    for key, value in node.items():
-        if key == "_target_":
-            continue
-        if str(key).startswith("_"):
-            raise UnsafeError(f"'{key}' is not allowed", group, "give arguments of the class alone")
-        arguments[str(key)] = value
-    parameters = inspect.signature(factory).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        for key in arguments:
-            if key not in parameters:
-                known = [p for p in parameters if p not in context]
-                raise ConfigError(f"there is no key '{group}.{key}'", f"{node['_target_']}", nearest(key, known))
+    factory = examined(group, node, plugins=plugins, given=tuple(context))
+    arguments = {str(key): value for key, value in node.items() if key != "_target_"}
     try:
         return factory(**context, **arguments)
     except (JhrunError, Interrupted):
@@ -86,6 +80,45 @@ def _failure(error: Exception, group: str, name: str, plugins: Sequence[str]) ->
     return error
 
 
+def examined(
+    group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), given: Sequence[str] = (), key: str = ""
+) -> Callable[..., Any]:
+    """What a configuration would build, looked at without building it.
+
+    Args:
+        group: whose package may be used.
+        node: ``_target_`` and the arguments, as plain Python values.
+        plugins: packages that the user trusts in this call.
+        given: arguments that come from the program.
+        key: where the node stands; the group if not given.
+
+    Returns:
+        The class or function.
+
+    Raises:
+        ConfigError: an argument is unknown.
+        UnsafeError: the target is not one of the group, or a key is not an argument.
+    """
+    factory = target(group, node.get("_target_"), plugins)
+    parameters = inspect.signature(factory).parameters
+    known = [name for name in parameters if name not in given]
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in map(str, node):
+        if name.startswith("_") and name != "_target_":
+            raise UnsafeError(f"'{name}' is not allowed", group, "give arguments of the class alone")
+        # what the program itself gives is no key either
+        if name != "_target_" and (name in given or not (takes_all or name in known)):
+            remedy = nearest(name, known) if known else "leave it out: there is nothing to set"
+            raise ConfigError(f"there is no key '{key or group}.{name}'", f"{node['_target_']}", remedy)
+        if name in parameters:
+            try:
+                of_kind(node[name], parameters[name].annotation)
+            except ValueError as error:
+                what = f"{key or group}.{name}={written_as(node[name])}: {error}"
+                raise ConfigError(what, f"{node['_target_']}", "") from error
+    return factory
+
+
 def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., Any]:
     """What a ``_target_`` names, if the group may open for it.
 
@@ -99,24 +132,74 @@ def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., 
 
     Raises:
         UnsafeError: the name lies elsewhere, or is not public there.
-        ConfigError: nothing has this name.
+        ConfigError: nothing has this name, or the plugin cannot be imported.
     """
     if isinstance(plugins, str):
         raise ConfigError(f"plugins={plugins} is no list", "plugins", f"write plugins=[{plugins}]")
     refuse_foreign(group, name, plugins)
     module_name, _, attribute = str(name).rpartition(".")
     trusted = module_name.split(".")[0] in plugins
-    try:
-        module = importlib.import_module(module_name)
-        found = getattr(module, attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"_target_ '{name}' is not there ({error})", group, "check its spelling") from error
+    module = _plugin(module_name, group) if trusted else _module(module_name, name, group)
+    found = getattr(module, attribute, None)
+    if found is None:
+        names = [known for known in vars(module) if not known.startswith("_")]
+        raise ConfigError(f"{module_name} has no '{attribute}'", f"{group}._target_", nearest(attribute, names))
     public = getattr(module, "__all__", None)
     listed = attribute in public if public is not None else getattr(found, "__module__", None) == module_name
     if not callable(found) or not (trusted or listed):
         refusal = _refusal(group, name)
         raise refusal
     return found  # type: ignore[no-any-return]
+
+
+def _module(module_name: str, name: Any, group: str) -> ModuleType:
+    """A module of ours."""
+    try:
+        return importlib.import_module(module_name)
+    except ImportError as error:
+        what = f"_target_ '{name}' is not there ({error})"
+        raise ConfigError(what, f"{group}._target_", "check its spelling") from error
+
+
+def _plugin(module_name: str, group: str) -> ModuleType:
+    """A module of a package that the user trusts, be it installed or in the current folder."""
+    package = module_name.split(".", maxsplit=1)[0]
+    try:
+        if package not in sys.modules and find_spec(package) is None:
+            _load_from_here(package)
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            what = f"plugin {package} needs a package that is not installed ({error.name})"
+            raise ConfigError(what, f"{group}._target_", "install it beside jhrun") from error
+        what = f"there is no module '{error.name}', neither installed nor in {Path.cwd()}"
+        remedy = "install its package, or call from the folder that holds it"
+        raise ConfigError(what, f"{group}._target_", remedy) from error
+    except Exception as error:
+        places = [f.filename + f", line {f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+        if isinstance(error, SyntaxError):
+            places.append(f"{error.filename}, line {error.lineno}")
+        what = f"plugin {module_name} cannot be imported ({type(error).__name__}: {error})"
+        raise ConfigError(what, places[-1], "mend it there") from error
+
+
+def _load_from_here(package: str) -> None:
+    """Import a package from the current folder, and nothing else from there: ``sys.path`` stays as it is.
+
+    Raises:
+        ModuleNotFoundError: it is not there.
+    """
+    importlib.invalidate_caches()
+    spec = PathFinder.find_spec(package, [str(Path.cwd())])
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named '{package}'", name=package)
+    module = module_from_spec(spec)
+    sys.modules[package] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[package]
+        raise
 
 
 def refuse_foreign(group: str, name: Any, plugins: Sequence[str], key: str | None = None) -> None:

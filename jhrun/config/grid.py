@@ -12,8 +12,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from jhrun.config.compose import as_typed, composed, hydra_ready, prepare
+from jhrun.config.compose import composed, hydra_ready
 from jhrun.config.groups import choices
+from jhrun.config.overrides import as_typed, prepare
 from jhrun.errors import ConfigError
 
 _PASSING = ("sweep.", "search.trials", "checkpoint.", "log.", "logger", "dataset.root", "dataset.cache", "hydra")
@@ -61,6 +62,19 @@ def expand(overrides: Sequence[str], code: str) -> Grid:
     jobs = list(itertools.product(*values.values()))
     fixed = [of_key[0] for key, of_key in values.items() if key not in swept]
     return Grid(settings, jobs, swept, folder(settings, fixed, swept, code))
+
+
+def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
+    """The overrides of each job of a multirun, in a Hydra that is ready.
+
+    Args:
+        overrides: as typed, flags taken out.
+
+    Returns:
+        One for each combination of values, as one would type them for it alone.
+    """
+    typed = parsed(as_typed(prepare(list(overrides), multirun=True)))
+    return list(itertools.product(*map(_values, typed)))
 
 
 def read(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Override]]:

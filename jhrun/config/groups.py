@@ -3,16 +3,40 @@
 import difflib
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 CONF = Path(__file__).parent.parent / "conf"
 """The primary file of each command, and a folder for each group."""
 
+COMPOSED = tuple(path.stem for path in sorted(CONF.glob("*.yaml")))
+"""The commands that have a configuration."""
+
+_NEAR = 0.65
+"""Ratcliff and Obershelp's ratio of common letters from which on one word is taken for another, mistyped."""
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """One of our YAML files as plain values, by the fastest reader that there is."""
+    found: dict[str, Any] = yaml.load(
+        path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
+    return found
+
 
 def groups(command: str) -> list[str]:
     """The groups that a command composes, in the order of its defaults list."""
+    return list(defaults(command))
+
+
+@cache
+def defaults(command: str) -> dict[str, str]:
+    """The groups that a command composes, each with its default as written: a choice, ``[a, b]`` or ``null``."""
     text = (CONF / f"{command}.yaml").read_text(encoding="utf-8")
-    return re.findall(r"^  - (\w+):", text, flags=re.MULTILINE)
+    return dict(re.findall(r"^  - (\w+): (.+)$", text, flags=re.MULTILINE))
 
 
 def choices(group: str) -> dict[str, str]:
@@ -31,6 +55,25 @@ def choices(group: str) -> dict[str, str]:
         notes = [line[2:] for line in lines if line.startswith("# ") and not line.startswith("# @package")]
         found[path.relative_to(folder).with_suffix("").as_posix()] = notes[0] if notes else ""
     return found
+
+
+def choose(group: str) -> str:
+    """A remedy that lists the choices of a group, and how to choose none where that can be.
+
+    Args:
+        group: of some command.
+
+    Returns:
+        The remedy.
+
+    Example:
+        >>> choose("optimizer"), choose("search")
+        ('choose one of adam, adamw, sgd', 'choose one of optuna; search=null is for none')
+    """
+    default = next((defaults(command)[group] for command in COMPOSED if group in defaults(command)), "")
+    none = "[]" if default.startswith("[") else "null" if default == "null" else "none"
+    can_be_none = none != "none" or "none" in choices(group)
+    return f"choose one of {', '.join(choices(group))}" + (f"; {group}={none} is for none" if can_be_none else "")
 
 
 def having(key: str) -> list[str]:
@@ -58,9 +101,11 @@ def having(key: str) -> list[str]:
 def nearest(word: str, words: Iterable[str]) -> str:
     """A remedy that names the words most like a mistyped one.
 
+    The last part of a dotted key counts first: ``lr`` is meant for ``optimizer.lr``.
+
     Args:
         word: what was typed.
-        words: what could have been meant.
+        words: what could have been meant, the likelier ones first.
 
     Returns:
         ``did you mean 'x'?`` or, where nothing is near, the list of what there is.
@@ -68,15 +113,35 @@ def nearest(word: str, words: Iterable[str]) -> str:
     Example:
         >>> nearest("lanzos", ["lanczos", "power"])
         "did you mean 'lanczos'?"
+        >>> nearest("epochs", ["solver", "train.epochs", "watch.epochs"])
+        "did you mean 'train.epochs' or 'watch.epochs'?"
         >>> nearest("xyz", ["lanczos", "power"])
         'choose one of lanczos, power'
     """
     words = list(words)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    if not close:
-        # regularizer.wieght is near regularizer.weight, but so is weight alone
-        tails = {w.rsplit(".", 1)[-1]: w for w in words}
-        close = [tails[t] for t in difflib.get_close_matches(word.rsplit(".", 1)[-1], tails, n=1, cutoff=0.6)]
+    close = _nearest(word, words)
     if close:
-        return f"did you mean '{close[0]}'?"
-    return f"choose one of {', '.join(words)}" if len(words) <= 30 else "see --help for what there is"
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    few = len(words) <= 30 and not any("." in candidate for candidate in words)
+    return f"choose one of {', '.join(words)}" if few else "see --help for what there is"
+
+
+def _nearest(word: str, words: list[str]) -> list[str]:
+    """The words with the same last part as a word; else with a like one; else those that are like the whole."""
+    tails: dict[str, list[str]] = {}
+    for candidate in words:
+        tails.setdefault(_last(candidate), []).append(candidate)
+    last = _last(word)
+    near = [last] if last in tails else difflib.get_close_matches(last, tails, n=1, cutoff=_NEAR)
+    near = near or [tail for tail in tails if len(last) >= 3 and tail.startswith(last)][:1]
+    found = tails[near[0]] if near else difflib.get_close_matches(word, words, n=1, cutoff=_NEAR)
+    if last != word and len(found) > 1:
+        # the section was typed too
+        found = difflib.get_close_matches(word, found, n=1, cutoff=0)
+    # an abbreviation, as eps, may be another key's name
+    longer = [candidate for candidate in words if len(word) >= 3 and candidate.startswith(word)]
+    return list(dict.fromkeys([*found[:3], *longer[:1]]))
+
+
+def _last(key: str) -> str:
+    return re.split(r"[./]", key)[-1]

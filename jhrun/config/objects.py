@@ -55,6 +55,25 @@ def device(name: str) -> torch.device:
     return chosen
 
 
+def examine(config: Values, plugins: Sequence[str]) -> None:
+    """Look at everything that is to be built, before anything is loaded.
+
+    Args:
+        config: of the call.
+        plugins: packages that the user trusts in this call.
+    """
+    for group in ("model", "objective", "solver", "optimizer"):
+        door.examined(group, config[group], plugins=plugins)
+    for node in config["regularizer"]["penalties"]:
+        door.examined("regularizer", node, plugins=plugins)
+    for name, node in (config.get("attack") or {}).items():
+        _attack(name, node, plugins)
+
+
+def _attack(name: str, node: Values, plugins: Sequence[str]) -> Any:
+    return door.examined("attack", node, plugins=plugins, given=("epsilon",), key=f"attack.{name}")
+
+
 def dataset(config: Values, plugins: Sequence[str]) -> Dataset:
     """The data set, on the CPU, split by the run's seed where it takes one.
 
@@ -169,7 +188,7 @@ def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) 
     """
     built = {}
     for name, node in (config.get("attack") or {}).items():
-        norm = getattr(door.target("attack", node.get("_target_"), plugins), "norm", "inf")
+        norm = getattr(_attack(name, node, plugins), "norm", "inf")
         if norm not in radii:
             raise ConfigError("epsilon_l2 has no value", f"attack {name}", "give it: epsilon_l2=0.5")
         built[name] = build("attack", node, plugins=plugins, epsilon=radii[norm])

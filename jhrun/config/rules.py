@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 from jhrun.training import schedule
 
@@ -76,6 +77,48 @@ def counts(value: Any) -> None:
         whole(1)(number)
 
 
+def names(value: Any) -> None:
+    """A check for a list of words: of a mere string, every letter would be one."""
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be a list of names, as in [lanczos, power]")
+
+
+_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    # YAML reads 1e-3 as text
+    float: ("a number", lambda value: not isinstance(value, bool) and is_number(value)),
+    NoneType: ("null", lambda value: value is None),
+}
+"""Annotations that can be checked: their words, and their checks."""
+
+
+def of_kind(value: Any, annotation: Any) -> None:
+    """A check of an argument by its annotation, where that is of ``_KINDS`` or a union of some.
+
+    Args:
+        value: as written; schedules are for others to refuse.
+        annotation: of the parameter.
+
+    Raises:
+        ValueError: the value is of another kind.
+    """
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if isinstance(value, Mapping) or not all(kind in _KINDS for kind in kinds):
+        return
+    if not any(_KINDS[kind][1](value) for kind in kinds):
+        raise ValueError(f"must be {' or '.join(_KINDS[kind][0] for kind in kinds)}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, or written as one."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def device_name(value: Any) -> None:
     """A check for ``auto``, ``cpu``, ``cuda`` and ``cuda:N``."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", str(value)):
@@ -86,6 +129,20 @@ def package_names(value: Any) -> None:
     """A check for a list of packages: of a mere string, every letter would be one."""
     if not isinstance(value, list) or not all(isinstance(name, str) and name.isidentifier() for name in value):
         raise ValueError("must be a list of packages, as in [mypackage]")
+
+
+def nodes(value: Any) -> None:
+    """A check for a list of objects to build."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise ValueError("must be a list of mappings with a _target_ each")
+
+
+def pair(value: Any) -> None:
+    """A check for two numbers in [0, 1)."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("must be two numbers, as in [0.9, 0.999]")
+    for number in value:
+        share(number)
 
 
 def node(value: Any) -> None:

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import AliasToken, AnchorToken, YAMLError
 
 from jhrun.config import door
-from jhrun.config.compose import flatten
+from jhrun.config.overrides import flatten
 from jhrun.config.values import check
 from jhrun.errors import ConfigError, RunError, UnsafeError
 from jhrun.files import write_aside
@@ -63,13 +63,14 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         key = error.full_key or "configuration"
         raise ConfigError(str(error).splitlines()[0], key, f"give it on the command line: {key}=…") from error
-    root = values.get("dataset", {}).get("root")
+    root = _section(values, "dataset").get("root")
     if root is not None:
         values["dataset"]["root"] = str(Path(str(root)).expanduser().absolute())
-    for node in values.get("regularizer", {}).get("penalties", []):
-        if "target" in node:
+    penalties = _section(values, "regularizer").get("penalties")
+    for node in penalties if isinstance(penalties, list) else []:
+        if isinstance(node, dict) and "target" in node:
             values["regularizer"]["target"] = node["target"] = _target(node["target"])
-    costs = values.get("solver", {}).get("costs")
+    costs = _section(values, "solver").get("costs")
     if costs is not None and not isinstance(costs, dict):
         # the figures themselves: the run must not hang on a file elsewhere
         try:
@@ -77,6 +78,12 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         except ValueError as error:
             raise ConfigError(str(error), "solver.costs", "give costs.json of a bench on this machine") from error
     return values  # type: ignore[no-any-return]
+
+
+def _section(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """A section of a configuration; nothing where a file has put something else there, which is told later."""
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _target(value: Any) -> Any:

@@ -10,10 +10,13 @@ from jhrun.config.rules import (
     at_least_0,
     counts,
     device_name,
+    names,
     node,
+    nodes,
     one_of,
     optional,
     package_names,
+    pair,
     part,
     scheduled,
     shape,
@@ -78,6 +81,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "dataset.crop": whole(0),
     "dataset.hold": whole(1),
     "regularizer.fraction": part,
+    "regularizer.penalties": nodes,
+    "optimizer.betas": pair,
     "dataset.examples": whole(1),
     "epsilon": optional(radius),
     "epsilon_l2": optional(partial(radius, norm="2")),
@@ -89,6 +94,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "model.widths": sizes,
     "optimizer.weight_decay": at_least_0,
     "iterations": counts,
+    "solvers": names,
     "strict": one_of(True, False),
     "seed": optional(whole(0)),
     "device": device_name,
@@ -147,7 +153,7 @@ def check(config: Mapping[str, Any]) -> None:
         try:
             rule(value, *more)
         except ValueError as error:
-            faults.append(f"{key}={value}: {str(error).removeprefix(f'{value!r}: ')}")
+            faults.append(f"{key}={written_as(value)}: {str(error).removeprefix(f'{value!r}: ')}")
 
     for key, rule in CHECKS.items():
         attempt(key, rule)
@@ -165,7 +171,29 @@ def check(config: Mapping[str, Any]) -> None:
         for key in COUNTS:
             attempt(f"attack.{name}.{key}", optional(whole(1)))
     if faults:
-        raise ConfigError("; ".join(faults), "configuration", "give values in range")
+        raise ConfigError("; ".join(faults), "", "")
+
+
+def written_as(value: Any) -> str:
+    """A plain value as one would type it.
+
+    Args:
+        value: of a configuration.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> written_as(None), written_as(True), written_as([1, None]), written_as({0: 0.1})
+        ('null', 'true', '[1, null]', '{0: 0.1}')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(written_as, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {written_as(item)}" for key, item in value.items()) + "}"
+    return str(value)
 
 
 def _select(config: Mapping[str, Any], key: str) -> Any:

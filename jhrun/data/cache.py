@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from jhrun.files import aside
+from jhrun.files import aside, usual_mode
 
 
 def kept(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside(path) as new:
+        with aside(path) as new, usual_mode(new):
             save_file(tensors, new, {"sha256": _sha256(path, tensors)})
     except (OSError, SafetensorError) as error:
         warnings.warn(f"{path} cannot be written ({error}): the next call is as slow as this one", stacklevel=3)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torchvision.datasets as tv
 
 from jhrun.errors import DataError, UnsafeError
+from jhrun.files import none_left_empty
 
 __all__: list[str] = []
 
@@ -59,7 +60,8 @@ def ensure(source: Any, root: Path, *, download: bool) -> None:
         DataError: a file is not what it should be. It is left as it is, and nothing is fetched in its place.
         UnsafeError: an archive's member would leave the folder.
     """
-    with _alone(root) if download else nullcontext():
+    (first, *_), _ = _files(source, root)
+    with none_left_empty(first.path.parent), _alone(root) if download else nullcontext():
         missing = _missing(source, root)
         if missing and download:
             with _nothing_half_done(missing):

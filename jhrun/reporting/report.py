@@ -40,7 +40,7 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     documents = pages(
         "report",
         report=report,
-        verdict=box(report["verdict"]),
+        verdict=box(report["verdict"], folder.path),
         pictures=pictures,
         facts=describe(report),
         headline=tables.headline_table(report),

@@ -54,7 +54,7 @@ def worst_case(report: dict[str, Any]) -> str | None:
 def headline(report: dict[str, Any]) -> str:
     """The headline table for a terminal."""
     table = headline_table(report)
-    return plain(table) if table else "not evaluated: jhrun eval run=… does it"
+    return plain(table) if table else "not evaluated: jhrun eval run=RUN does it"
 
 
 def deciding(verdict: dict[str, Any]) -> list[str]:

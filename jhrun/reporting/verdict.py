@@ -1,8 +1,10 @@
 """Whether an evaluation can be believed: the box at the top of the report."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from jhrun.errors import pasteable
 from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT
 from jhrun.reporting.tables import Row, deciding
 from jhrun.reporting.words import counted
@@ -40,11 +42,12 @@ class Box:
         return [row[0].split(" ", 1)[1].replace(" ", "-") for row in self.table[1:]]
 
 
-def box(verdict: dict[str, Any] | None) -> Box | None:
+def box(verdict: dict[str, Any] | None, run: Path) -> Box | None:
     """The box of an evaluation.
 
     Args:
         verdict: its ``verdict.json``; None where there is none.
+        run: the folder of its run, for the commands in the checks' texts.
 
     Returns:
         What to show; None likewise.
@@ -58,7 +61,7 @@ def box(verdict: dict[str, Any] | None) -> Box | None:
             check["name"],
             _number(check["value"]),
             _number(check["threshold"]),
-            check["text"],
+            pasteable(check["text"], run=run),
             check["source"],
         )
         for check in verdict["checks"]

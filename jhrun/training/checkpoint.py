@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from jhrun.errors import RunError
-from jhrun.files import sha256, space_for, sync_folder
+from jhrun.files import sha256, space_for, sync_folder, usual_mode
 from jhrun.jsonio import read_json, write_json
 
 SCHEMA = 2
@@ -168,7 +168,8 @@ def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Write tensors; a full disk is an ``OSError`` as with any other file."""
     whole = {key: t.detach().cpu().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
     try:
-        save_file(whole, path)
+        with usual_mode(path):
+            save_file(whole, path)
     except SafetensorError as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jhrun.cli import main
-from jhrun.config.compose import composed, flatten, prepare, typed_keys
+from jhrun.config.compose import composed
+from jhrun.config.overrides import flatten, prepare, typed_keys
 from jhrun.errors import ConfigError
 
 

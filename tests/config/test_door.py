@@ -1,6 +1,7 @@
 """The closed door: what a configuration may build, and what it may not even import."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -88,5 +89,55 @@ def test_a_value_that_the_class_refuses_is_a_configuration_error():
 
 
 def test_a_name_that_is_not_there_is_a_configuration_error():
-    with pytest.raises(ConfigError, match="is not there"):
+    with pytest.raises(ConfigError, match=r"has no 'Lanzcos', solver\._target_, did you mean 'Lanczos'\?"):
         build("solver", {"_target_": "jhrun.linalg.lanczos.Lanzcos"})
+
+
+def write_plugin(name, text):
+    Path(name).mkdir()
+    Path(name, "__init__.py").write_text(text)
+    Path(name, "nets.py").write_text("class Net: ...\n")
+
+
+@pytest.fixture
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {*sys.modules}
+    yield
+    for name in {*sys.modules} - before:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_plugin_in_the_current_folder_is_found_and_nothing_else_there():
+    write_plugin("plugin_here", "from plugin_here.nets import Net\n")
+    Path("plugin_beside.py").write_text("")
+    path = list(sys.path)
+    assert target("model", "plugin_here.nets.Net", plugins=["plugin_here"]) is target(
+        "model", "plugin_here.Net", plugins=["plugin_here"]
+    )
+    assert sys.path == path
+    with pytest.raises(ModuleNotFoundError):
+        __import__("plugin_beside")
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        (None, "plugin_lost.Net", "there is no module 'plugin_lost', neither installed nor in "),
+        ("", "plugin_lost.none.Net", "there is no module 'plugin_lost.none', neither installed nor in "),
+        ("import absent_package", "plugin_lost.Net", "needs a package that is not installed (absent_package)"),
+        ("def f(:", "plugin_lost.Net", "plugin_lost cannot be imported (SyntaxError: "),
+        ("x = 1 / 0", "plugin_lost.Net", "plugin_lost cannot be imported (ZeroDivisionError: division by zero)"),
+        ("class Net: ...", "plugin_lost.Nte", "plugin_lost has no 'Nte', model._target_, did you mean 'Net'?"),
+    ],
+)
+def test_of_a_plugin_that_cannot_be_used_it_is_said_why(text, name, told):
+    if text is not None:
+        write_plugin("plugin_lost", f"{text}\n")
+    with pytest.raises(ConfigError) as refusal:
+        target("model", name, plugins=["plugin_lost"])
+    assert told in str(refusal.value)
+    if "imported" in told:
+        assert f"{Path('plugin_lost/__init__.py').absolute()}, line 1, mend it there" in str(refusal.value)

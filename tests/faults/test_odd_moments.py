@@ -83,9 +83,9 @@ def test_an_evaluation_does_not_go_on_with_what_was_found_on_other_data(ended_at
 @pytest.mark.parametrize(
     ("where", "number", "code"),
     [
-        ("jhrun.commands.session:environment", signal.SIGTERM, 75),
-        ("jhrun.commands.session:environment", signal.SIGINT, 130),
-        ("jhrun.commands.session:environment", signal.SIGKILL, -9),
+        ("jhrun.commands.claim:environment", signal.SIGTERM, 75),
+        ("jhrun.commands.claim:environment", signal.SIGINT, 130),
+        ("jhrun.commands.claim:environment", signal.SIGKILL, -9),
         ("jhrun.config.stored:write", signal.SIGKILL, -9),
     ],
 )
