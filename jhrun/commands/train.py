@@ -15,6 +15,7 @@ from jhrun.attacks import Attack
 from jhrun.commands.eval import applicable
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.prepare import prepared
+from jhrun.commands.remedy import shared_settings
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import (
     claim,
@@ -140,9 +141,11 @@ def _work(
             seed=values["seed"],
             sha256=trainer.data["sha256"],
             epsilon=radius(values["epsilon"]),
+            cascade=values.get("cascade", False),
             subset=values.get("subset"),
             # searches of its own would double the time of a short run
             probes=False,
+            again=shared_settings(values),
         )
         run_evaluation(named(request, "+".join(attacks) or "test"))
 
