@@ -48,6 +48,7 @@ REPORT = f"""jhrun report DIR …: {COMMANDS["report"]}
   a run's folder                its report.{{html,md,json}} anew, from its records
   a sweep's, or one of runs     leaderboard.{{html,md,csv,tex,json}} in that folder
   several of either             the same in a new folder, outputs/leaderboard/…
+  evaluation=NAME               the run's page is about this evaluation alone, until evaluation=null
   paper=true                    runs of experiment=paper/… beside the published tables
 """
 """What report's --help says."""
@@ -115,24 +116,28 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    folders, paper = [], False
+    folders, paper, evaluation = [], False, None
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key == "run" and equals:
             folders.append(value)
+        elif key == "evaluation" and value:
+            evaluation = value
         elif key == "paper" and value in {"true", "false"}:
             paper = value == "true"
         elif key == "paper" and equals:
             raise ConfigError(f"paper={value}: must be true or false", "jhrun report", "as in paper=true")
         elif equals and "/" not in key:
-            raise ConfigError(f"there is no key '{key}'", "jhrun report", nearest(key, ["paper", "run"]))
+            raise ConfigError(
+                f"there is no key '{key}'", "jhrun report", nearest(key, ["evaluation", "paper", "run"])
+            )
         else:
             folders.append(argument)
     if not folders or any(folder.startswith("-") for folder in folders):
         raise ConfigError("report takes folders of runs", "jhrun report", "as in jhrun report outputs/…/…")
     from jhrun.commands.report import run  # noqa: PLC0415 - imports torch
 
-    run(folders, paper=paper)
+    run(folders, paper=paper, evaluation=evaluation)
     return 0
 
 

@@ -11,7 +11,7 @@ code  meaning
 5     numerical
 6     resources
 7     refused as unsafe
-8     an evaluation whose verdict is fail (strict=true)
+8     an evaluation whose verdict is not pass (strict=true)
 9     a sweep with jobs that are not finished
 75    told to make room (SIGTERM, SIGUSR1): saved, to be resumed
 130   interrupted

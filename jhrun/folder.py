@@ -92,6 +92,11 @@ class RunFolder:
         """The folder of an evaluation."""
         return self.path / "eval" / name
 
+    @property
+    def pin(self) -> Path:
+        """Which evaluation the run's page is about, where somebody chose one."""
+        return self.path / "pinned.json"
+
     def evaluations(self) -> list[Path]:
         """Folders of finished evaluations, the newest last."""
         found = self.path.glob("eval/*/results.json")

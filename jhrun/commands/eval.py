@@ -16,6 +16,7 @@ from jhrun.attacks.attack import require_radius
 from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
 from jhrun.commands.failures import memory_named
 from jhrun.commands.progress import Progress
+from jhrun.commands.remedy import typed_again
 from jhrun.commands.session import logged, records_read, resources_named, tell
 from jhrun.commands.signals import preemptible
 from jhrun.config import network, objects, stored
@@ -26,8 +27,8 @@ from jhrun.config.values import OF_CLASSES, check
 from jhrun.data import Dataset, facts
 from jhrun.errors import ConfigError, RunError, VerdictError
 from jhrun.folder import RunFolder
-from jhrun.records import FAIL
-from jhrun.reporting import write_report
+from jhrun.records import INCOMPLETE, PASS
+from jhrun.reporting import alone, deciding, remedy, write_report
 from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint
 
@@ -66,12 +67,29 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         run_evaluation(request)
         with records_read(folder):
             report = write_report(folder, values)
-        say_result(folder, report)
+        own = alone(folder, report, request.name)
+        say_result(folder, report, own)
     tell(str(folder.path))
-    if call["strict"] and report["verdict"] and report["verdict"]["verdict"] == FAIL:
-        failed = [check["name"] for check in report["verdict"]["checks"] if check["outcome"] == FAIL]
-        raise VerdictError(f"the verdict is fail: {', '.join(failed)}", str(folder.path), "see its report.html")
+    if call["strict"]:
+        refuse_doubtful(own)
     return folder.path
+
+
+def refuse_doubtful(report: dict[str, Any]) -> None:
+    """End in an error where an evaluation's verdict is another one than ``pass``.
+
+    Args:
+        report: of the run, or of one of its evaluations.
+
+    Raises:
+        VerdictError: it is.
+    """
+    verdict = report["verdict"]
+    if verdict is None or verdict["verdict"] == PASS:
+        return
+    what = f"the verdict is {verdict['verdict']}: {', '.join(deciding(verdict))}"
+    command = remedy(report) if verdict["verdict"] == INCOMPLETE else None
+    raise VerdictError(what, str(report["run"]), " ".join(command) if command else "see its report.html")
 
 
 def _place_data(node: dict[str, Any], root: str | None, cache: str | None) -> None:
@@ -125,6 +143,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
         twin=None if call["twin"] is None else network.of_run(call["twin"], data, plugins),
         twin_run=call["twin"],
         plugins=plugins,
+        again=typed_again(overrides, radii["inf"]),
     )
     if call["name"] is None:
         return named(request, base_name(attacks, overrides))

@@ -14,7 +14,9 @@ from jhrun.commands.analysis import run_curvature
 from jhrun.commands.environment import device_text, now
 from jhrun.commands.failures import memory_named
 from jhrun.commands.progress import Progress
+from jhrun.commands.remedy import remedy
 from jhrun.commands.session import records_read, say
+from jhrun.config import objects
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError, pasteable
 from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
@@ -25,7 +27,7 @@ from jhrun.evaluation.verdict import CHECKS, Subject, judge
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_json, read_lines, write_json
 from jhrun.records import CurveRecord, Decision, EvaluationRecord, TaskRecord, Verdict
-from jhrun.reporting import headline, verdict_line
+from jhrun.reporting import headline, verdict_lines, worst_words
 from jhrun.reporting.words import duration
 
 LONG = 20.0
@@ -61,6 +63,7 @@ class Request:
         twin: an undefended network for the same task.
         twin_run: the folder that it is from.
         plugins: packages that the configuration may name.
+        again: the settings to be typed again for a stronger evaluation of the same claim.
     """
 
     folder: RunFolder
@@ -81,6 +84,7 @@ class Request:
     twin: nn.Module | None = None
     twin_run: str | None = None
     plugins: Sequence[str] = field(default_factory=list)
+    again: Sequence[str] = ()
 
     @property
     def unfinished(self) -> Unfinished:
@@ -146,14 +150,18 @@ def drawn(part: Part, n: int | None) -> tuple[Part, Tensor]:
     return part[index.to(part.targets.device)], index
 
 
-def say_result(folder: RunFolder, report: Mapping[str, Any]) -> None:
-    """The headline, the verdict if there is one, and where the report is."""
-    lines = [
-        "",
-        pasteable(headline(dict(report)), run=folder.path),
-        *filter(None, [verdict_line(dict(report))]),
-        "",
-    ]
+def say_result(folder: RunFolder, report: dict[str, Any], own: dict[str, Any] | None = None) -> None:
+    """The figures, the verdict if there is one, and where the report is.
+
+    Args:
+        folder: of the run.
+        report: of the run.
+        own: the same with the evaluation that was made in the place of the headline, where that may be another.
+    """
+    shown = own or report
+    lines = ["", pasteable(headline(shown), run=folder.path), *verdict_lines(shown), ""]
+    if shown["joined"] != report["joined"]:
+        lines.append(f"the report's headline, of {', '.join(report['joined'])}: {worst_words(report)}")
     say("\n".join([*lines, f"report: {folder.path / 'report.html'}"]))
 
 
@@ -232,6 +240,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
         worst_case_norm=evaluation.worst_case_norm,
         per_class=evaluation.per_class(request.data.classes),
         curve=curve,
+        weights=(request.info.get("sha256") or {}).get("weights.safetensors"),
     )
 
 
@@ -249,7 +258,11 @@ def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRec
         twin=request.twin,
     )
     with Progress("checks of the verdict", len(CHECKS)) as line:
-        return judge(subject, probes=request.probes, progress=lambda _, done, __: line(done))
+        verdict = judge(subject, probes=request.probes, progress=lambda _, done, __: line(done))
+    if not verdict.remediable:
+        return verdict
+    epsilon = request.epsilon or objects.radii(request.values)["inf"]
+    return replace(verdict, remedy=remedy(request.model, part, epsilon, request.again))
 
 
 def _claimed(request: Request, n: int) -> float | None:

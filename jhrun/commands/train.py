@@ -17,6 +17,7 @@ from jhrun.commands.eval import applicable, require_radii
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.prepare import preflighted, prepared
 from jhrun.commands.progress import Progress
+from jhrun.commands.remedy import shared_settings
 from jhrun.commands.resume import restore, resumed_values
 from jhrun.commands.session import (
     log,
@@ -156,9 +157,11 @@ def _work(
             seed=values["seed"],
             sha256=trainer.data["sha256"],
             epsilon=objects.radii(values)["inf"],
+            cascade=values.get("cascade", False),
             subset=values.get("subset"),
             # searches of its own would double the time of a short run
             probes=False,
+            again=shared_settings(values),
         )
         run_evaluation(named(request, "+".join(attacks) or "test"))
 

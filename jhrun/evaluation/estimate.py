@@ -12,7 +12,6 @@ from jhrun.data import Part
 from jhrun.evaluation.evaluate import BATCH
 
 
-@torch.no_grad()
 def expected_seconds(model: nn.Module, part: Part, attacks: Iterable[Attack]) -> float:
     """A bound on the time of some attacks, for none of which any example falls early.
 
@@ -24,6 +23,21 @@ def expected_seconds(model: nn.Module, part: Part, attacks: Iterable[Attack]) ->
     Returns:
         Examples × Σ passes of the attacks × time of a forward pass, the faster one of two on a batch.
     """
+    return seconds_of(model, part, [(attack, len(part)) for attack in attacks])
+
+
+@torch.no_grad()
+def seconds_of(model: nn.Module, part: Part, work: Iterable[tuple[Attack, int]]) -> float:
+    """The same for attacks that see different numbers of examples.
+
+    Args:
+        model: images → logits.
+        part: of which a batch is timed.
+        work: attacks, each with the number of its examples.
+
+    Returns:
+        Σ examples × passes of the attack × time of a forward pass, the faster one of two on a batch.
+    """
     batch = next(part.batches(BATCH))
     times = []
     with evaluation_mode(model):
@@ -32,5 +46,5 @@ def expected_seconds(model: nn.Module, part: Part, attacks: Iterable[Attack]) ->
             # reading the result waits for the device
             classes = model(batch.inputs).cpu().shape[1]
             times.append(time.perf_counter() - begun)
-    passes = sum(attack.passes(classes) for attack in attacks if attack.epsilon > 0)
-    return min(times) / len(batch) * len(part) * passes
+    passes = sum(n * attack.passes(classes) for attack, n in work if attack.epsilon > 0)
+    return min(times) / len(batch) * passes

@@ -10,10 +10,11 @@ from jhrun.records.evaluation import (
 )
 from jhrun.records.statistics import Proportion, Spread
 from jhrun.records.training import Decision, EpochRecord, Measured, WatchRecord
-from jhrun.records.verdict import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Verdict
+from jhrun.records.verdict import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, Check, Remedy, Verdict
 
 __all__ = [
     "FAIL",
+    "INCOMPLETE",
     "NOT_CHECKED",
     "PASS",
     "SUSPECT",
@@ -28,6 +29,7 @@ __all__ = [
     "EvaluationRecord",
     "Measured",
     "Proportion",
+    "Remedy",
     "Spread",
     "TaskRecord",
     "Verdict",

@@ -87,6 +87,7 @@ class EvaluationRecord:
         worst_case_norm: the norm of the attacks that the worst case is over; None without an attack.
         per_class: for each class that occurs, ``clean`` and ``worst_case``.
         curve: robust accuracy against ε; None where it was not asked for.
+        weights: SHA-256 of the checkpoint's weights; None where it is not known.
     """
 
     name: str
@@ -104,6 +105,7 @@ class EvaluationRecord:
     worst_case_norm: str | None = "inf"
     per_class: dict[str, dict[str, Proportion]] = field(default_factory=dict)
     curve: CurveRecord | None = None
+    weights: str | None = None
 
     def flat(self) -> dict[str, Any]:
         """The record as JSON has it."""

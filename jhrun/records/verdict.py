@@ -3,7 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PASS, SUSPECT, FAIL, NOT_CHECKED = "pass", "suspect", "fail", "not checked"
+PASS, INCOMPLETE, SUSPECT, FAIL = "pass", "incomplete", "suspect", "fail"
+"""The grades of a verdict, the best first."""
+
+NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -15,8 +18,10 @@ class Check:
         outcome: ``pass``, ``suspect``, ``fail`` or ``not checked``.
         value: what was measured; None where there is no number.
         threshold: how far the value may go; None likewise.
-        text: what was measured, what it means, and where it was not checked, how to have it checked; a sentence.
+        text: what was measured, what it means, and where it was not checked, why not; a sentence.
         source: of the threshold.
+        required: whether a verdict of ``pass`` needs this check.
+        remedied: whether the check was not made, and the verdict's remedy makes it.
     """
 
     name: str
@@ -25,6 +30,21 @@ class Check:
     threshold: float | None
     text: str
     source: str
+    required: bool = True
+    remedied: bool = False
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """The call of ``jhrun eval`` that makes the checks that a verdict lacks.
+
+    Attributes:
+        overrides: what is typed after ``jhrun eval run=RUN``.
+        seconds: how long it takes at most.
+    """
+
+    overrides: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -33,15 +53,30 @@ class Verdict:
 
     Attributes:
         checks: in the order in which they are shown.
+        remedy: how the checks that were not made can be made; None where no call makes them.
     """
 
     checks: tuple[Check, ...]
+    remedy: Remedy | None = None
 
     @property
     def outcome(self) -> str:
-        """``fail`` if any check failed, else ``suspect`` if any is suspect, else ``pass``."""
+        """The grade.
+
+        ``fail`` if any check failed, else ``suspect`` if any is suspect, else ``incomplete`` if a required check
+        was not made or none passed, else ``pass``.
+        """
         found = {check.outcome for check in self.checks}
-        return next((outcome for outcome in (FAIL, SUSPECT) if outcome in found), PASS)
+        worst = next((outcome for outcome in (FAIL, SUSPECT) if outcome in found), None)
+        if worst is not None:
+            return worst
+        missing = any(check.required and check.outcome == NOT_CHECKED for check in self.checks)
+        return INCOMPLETE if missing or PASS not in found else PASS
+
+    @property
+    def remediable(self) -> bool:
+        """Whether a stronger evaluation makes some of the checks that were not made."""
+        return any(check.remedied for check in self.checks)
 
     def flat(self) -> dict[str, Any]:
         """The record as JSON has it."""

@@ -3,15 +3,20 @@
 import jhrun.reporting.style  # noqa: F401 - before any other module imports matplotlib
 from jhrun.reporting.leaderboard import Cell, cells_in, is_sweep, write_leaderboard
 from jhrun.reporting.report import write_report
-from jhrun.reporting.tables import headline, plain, verdict_line
+from jhrun.reporting.sections import alone
+from jhrun.reporting.tables import deciding, headline, plain, remedy, verdict_lines, worst_words
 
 __all__ = [
     "Cell",
+    "alone",
     "cells_in",
+    "deciding",
     "headline",
     "is_sweep",
     "plain",
-    "verdict_line",
+    "remedy",
+    "verdict_lines",
+    "worst_words",
     "write_leaderboard",
     "write_report",
 ]

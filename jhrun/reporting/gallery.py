@@ -31,7 +31,7 @@ def _robustness(report: dict[str, Any]) -> list[Picture]:
         drawn, data = bars.accuracy_bars(report), bars.accuracy_data(report)
         pictures.append(Picture.of("accuracy", "Accuracy, clean and attacked", text, drawn, data))
     if report["curve"]:
-        classes = len(report["evaluations"][report["evaluation"]]["classes"])
+        classes = len(report["evaluations"][report["sources"]["curve"]]["classes"])
         drawn, data = curve.accuracy_curve(report, classes), curve.curve_data(report)
         pictures.append(Picture.of("curve", "Accuracy against ε", _of_curve(report), drawn, data))
     if report["per_class"]:
@@ -85,7 +85,7 @@ def _training(epochs: list[dict[str, Any]]) -> list[Picture]:
 
 
 def _grids(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
-    """Images beside their twins, one figure for each attack of the newest evaluation."""
+    """Images beside their twins, one figure for each attack of the evaluation that leads."""
     record, each, images = load(folder.evaluation(report["evaluation"]))
     pictures = []
     for number, (name, attack) in enumerate(record["attacks"].items()):
@@ -108,8 +108,8 @@ def _grids(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
 
 
 def _curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
-    """The figures of the newest evaluation's ``analysis=curvature``."""
-    place, record = folder.evaluation(report["evaluation"]), report["curvature"]
+    """The figures of ``analysis=curvature``."""
+    place, record = folder.evaluation(report["sources"]["curvature"]), report["curvature"]
     evaluation, each, _ = load(place)
     found, classes = read_npz(place / "curvature.npz"), evaluation["classes"]
     text = curvature.describe(record, report["total"])
@@ -119,10 +119,10 @@ def _curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
     if (place / "slices.npz").is_file():
         lines = read_npz(place / "slices.npz")
         text = (
-            f"The loss of {len(lines['position'])} examples of {_sample(report)}, along the sign of their input "
-            "gradient and along random signs, not clamped to the pixels' range; the dot is the example. An honest "
-            "gradient gives a smooth curve that rises to the right of it; a masked one a ragged curve, or a flat "
-            "one where the random one moves."
+            f"The loss of {len(lines['position'])} examples of {_sample(evaluation)}, along the sign of their "
+            "input gradient and along random signs, not clamped to the pixels' range; the dot is the example. An "
+            "honest gradient gives a smooth curve that rises to the right of it; a masked one a ragged curve, or "
+            "a flat one where the random one moves."
         )
         drawn, data = slices.slices(lines, found, each, classes), slices.slice_data(lines)
         pictures.append(Picture.of("slices", "The loss around examples", text, drawn, data))
@@ -130,4 +130,4 @@ def _curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
 
 
 def _sample(report: dict[str, Any]) -> str:
-    return words.sample(report["clean"]["n"], report["total"])
+    return words.sample(report["clean"]["n"], report.get("total"))

@@ -12,6 +12,7 @@ from jhrun.jsonio import as_json
 from jhrun.reporting import tables
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.gallery import draw
+from jhrun.reporting.sections import joined_words, sections
 from jhrun.reporting.style import own_style
 from jhrun.reporting.summary import summarise
 from jhrun.reporting.text import markdown
@@ -40,11 +41,13 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     documents = pages(
         "report",
         report=report,
-        verdict=box(report["verdict"], folder.path),
+        verdict=box(report),
         pictures=pictures,
         facts=describe(report),
         headline=tables.headline_table(report),
         meaning=meaning(report),
+        joined=joined_words(report),
+        sections=sections(folder, report),
         history=tables.history(report["evaluations"]),
         tables=tables,
         name=f"{folder.path.parent.name}/{folder.path.name}",

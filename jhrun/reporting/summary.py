@@ -9,6 +9,7 @@ from jhrun.errors import RunError
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_json, read_lines
 from jhrun.records import Decision
+from jhrun.reporting.joined import NOTHING, headline_of, single
 
 SCHEMA_VERSION = 1
 
@@ -27,39 +28,29 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         config: its stored configuration.
 
     Returns:
-        The document; from ``checkpoint`` to ``curvature`` the newest evaluation's.
+        The document; from ``evaluation`` to ``sources`` it is of the headline (``joined``), or of the evaluation
+        that is pinned.
     """
     told = read_epochs(folder.metrics)
     status = read_json(folder.status)
     _consistent(folder, config, status, told.number)
     evaluations = {path.name: _evaluation(path, told.number) for path in folder.evaluations()}
-    newest = list(evaluations.values())[-1] if evaluations else {}
-    attacks = newest.get("attacks", {})
+    for name, record in evaluations.items():
+        record["verdict"] = _verdict(folder, name)
+    pinned, lost = _pinned(folder, evaluations)
+    headline = _headline(folder, config, evaluations, pinned)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": str(folder.path.absolute()),
         "status": status,
         "config": config,
         "environment": read_json(folder.environment),
-        "seconds": told.seconds
-        + sum(part["seconds"] for part in attacks.values())
-        + (newest["seconds"] if "task" in newest else 0),
-        "evaluation": newest.get("name"),
-        "checkpoint": newest.get("checkpoint"),
-        "verdict": _beside(folder, newest, "verdict"),
-        # older versions noted no total: they took all examples
-        "total": newest.get("total", (newest.get("clean") or {}).get("n")),
-        "clean": newest.get("clean"),
-        "attacks": attacks,
-        "worst_case": newest.get("worst_case"),
-        "task": newest.get("task"),
-        "worst_case_norm": newest.get("worst_case_norm", "inf" if attacks else None),
-        "per_class": newest.get("per_class") or None,
-        "curve": newest.get("curve"),
-        "curvature": _beside(folder, newest, "curvature"),
+        "seconds": told.seconds + sum(_seconds(evaluations[name]) for name in headline["joined"]),
+        "pinned": pinned is not None,
+        **headline,
         "epochs": told.kept,
         "decisions": list(read_lines(folder.decisions, Decision.ORDER)),
-        "warnings": [*_warnings(folder), *told.skipped()],
+        "warnings": [*_warnings(folder), *told.skipped(), *lost],
         "evaluations": evaluations,
     }
 
@@ -146,7 +137,30 @@ def _warnings(folder: RunFolder) -> list[str]:
     return list(read_json(folder.warnings)["warnings"]) if folder.warnings.is_file() else []
 
 
-def _beside(folder: RunFolder, evaluation: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """A record that may lie beside an evaluation's results; None where it does not."""
-    path = folder.evaluation(str(evaluation.get("name"))) / f"{name}.json"
+def _verdict(folder: RunFolder, name: str) -> dict[str, Any] | None:
+    """An evaluation's verdict; None where it has none, as of older versions."""
+    path = folder.evaluation(name) / "verdict.json"
     return read_json(path) if path.is_file() else None
+
+
+def _seconds(record: dict[str, Any]) -> float:
+    """Of the attacks, or of a regression task's measurement."""
+    return float(sum(a["seconds"] for a in record.get("attacks", {}).values()) + record.get("seconds", 0))
+
+
+def _pinned(folder: RunFolder, evaluations: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """The evaluation that is pinned, if one is, and a sentence where it is lost."""
+    if not folder.pin.is_file():
+        return None, []
+    name = read_json(folder.pin)["evaluation"]
+    if name in evaluations:
+        return name, []
+    return None, [f"evaluation {name}, which was pinned, is not there: the headline is made of all"]
+
+
+def _headline(
+    folder: RunFolder, config: Mapping[str, Any], evaluations: Mapping[str, Any], pinned: str | None
+) -> dict[str, Any]:
+    if not evaluations:
+        return NOTHING
+    return single(folder, evaluations, pinned) if pinned else headline_of(folder, config, evaluations)

@@ -1,13 +1,16 @@
 """The headline table, in plain text and in Markdown, and how numbers are written."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from jhrun.records import PASS
-from jhrun.reporting.words import counted, subset
+from jhrun.errors import pasteable
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT
+from jhrun.reporting.words import counted, duration, subset
 
 Row = tuple[str, ...]
 ACCURACY: Row = ("", "accuracy", "95 % interval", "n", "ε")
+MISSING_CHECKS = "the missing checks are made by"
 TASK: Row = ("", "held-out points", "n")
 STRUCTURE = {"asymmetry": "‖J − Jᵀ‖_F", "off_diagonal": "Σ_{i≠j} H_ij²"}
 """What should be zero in a regression task's derivatives: key of the records, and its formula."""
@@ -46,9 +49,20 @@ def worst_case(report: dict[str, Any]) -> str | None:
     """What the worst case is called: over one norm's attacks, named where that is not ℓ∞; None if there is one."""
     norm = report["worst_case_norm"]
     counted = [a for a in report["attacks"].values() if a["norm"] == norm]
-    if len(counted) < 2:
+    if len(counted) + len(report["joined"]) < 3:
         return None
     return "worst case" if norm == "inf" else f"worst case, ℓ{norm}"
+
+
+def worst_words(report: dict[str, Any]) -> str:
+    """The worst case in a line, with its radii; for a network that was not attacked its clean accuracy."""
+    norm, share = report["worst_case_norm"], report["worst_case"] or report["clean"]
+    if share is None:
+        return "–"
+    balls = dict.fromkeys(ball(a) for a in report["attacks"].values() if a["norm"] == norm)
+    at = f", ε = {' and '.join(balls)}" if balls else ""
+    what = "worst case" if balls else "clean"
+    return f"{what} {percent(share['accuracy'])}, n = {share['n']:,}{at}"
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -58,21 +72,58 @@ def headline(report: dict[str, Any]) -> str:
 
 
 def deciding(verdict: dict[str, Any]) -> list[str]:
-    """The names of the checks that an evaluation's verdict comes from; none where all are well."""
+    """The names of the checks that decide a verdict: failed, suspect, or needed and not made; none for a pass."""
     outcome = verdict["verdict"]
-    return [] if outcome == PASS else [c["name"] for c in verdict["checks"] if c["outcome"] == outcome]
+    if outcome == INCOMPLETE:
+        return [c["name"] for c in verdict["checks"] if c["outcome"] == NOT_CHECKED and c["required"]]
+    return [c["name"] for c in verdict["checks"] if c["outcome"] == outcome in {SUSPECT, FAIL}]
 
 
-def verdict_line(report: dict[str, Any]) -> str:
-    """The verdict for a terminal; empty where the newest evaluation has none, as of older versions."""
+def verdict_lines(report: dict[str, Any]) -> list[str]:
+    """The verdict for a terminal, and how its missing checks are made; none where there is none."""
     verdict = report["verdict"]
     if verdict is None:
-        return ""
-    names = deciding(verdict)
-    if not names:
-        passed = sum(check["outcome"] == PASS for check in verdict["checks"])
-        names = [f"{passed} of {counted(len(verdict['checks']), 'check')} passed"]
-    return f"verdict: {verdict['verdict']} ({', '.join(names)}): see report.html"
+        return []
+    # the missing checks are many, and the report names them
+    words = made(verdict) if verdict["verdict"] in {PASS, INCOMPLETE} else ", ".join(deciding(verdict))
+    lines = [f"verdict: {verdict['verdict']} ({words}): see report.html"]
+    command = remedy(report)
+    return [*lines, f"{MISSING_CHECKS}: {' '.join(command)}"] if command else lines
+
+
+def made(verdict: dict[str, Any]) -> str:
+    """How many checks passed, and how many were not made.
+
+    Args:
+        verdict: of ``verdict.json``.
+
+    Returns:
+        A few words.
+
+    Example:
+        >>> made({"checks": [{"outcome": "pass"}, {"outcome": "not checked"}]})
+        '1 of 2 checks passed, 1 not made'
+    """
+    outcomes = [check["outcome"] for check in verdict["checks"]]
+    text = f"{outcomes.count(PASS)} of {counted(len(outcomes), 'check')} passed"
+    missing = outcomes.count(NOT_CHECKED)
+    return f"{text}, {missing} not made" if missing else text
+
+
+def remedy(report: dict[str, Any]) -> tuple[str, str] | None:
+    """The command that makes the checks that the verdict lacks.
+
+    Args:
+        report: with ``verdict`` and ``run``.
+
+    Returns:
+        The command, to be pasted, and its time in brackets; None where no command makes them.
+    """
+    found = (report["verdict"] or {}).get("remedy")
+    if found is None:
+        return None
+    command = shlex.join(["jhrun", "eval", f"run={report['run']}", *found["overrides"]])
+    return pasteable(command), f"({duration(found['seconds'])} at most)"
 
 
 def history(evaluations: dict[str, Any]) -> list[Row]:

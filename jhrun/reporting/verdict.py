@@ -1,15 +1,14 @@
 """Whether an evaluation can be believed: the box at the top of the report."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jhrun.errors import pasteable
-from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT
-from jhrun.reporting.tables import Row, deciding
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT
+from jhrun.reporting.tables import Row, deciding, remedy
 from jhrun.reporting.words import counted
 
-SYMBOLS = {PASS: "✓", SUSPECT: "?", FAIL: "✗", NOT_CHECKED: "–"}
+SYMBOLS = {PASS: "✓", INCOMPLETE: "…", SUSPECT: "?", FAIL: "✗", NOT_CHECKED: "–"}
 """An outcome is never told by its colour alone."""
 
 HEADER: Row = ("outcome", "check", "value", "threshold", "what it means", "source")
@@ -20,16 +19,20 @@ class Box:
     """What the box shows.
 
     Attributes:
-        outcome: ``pass``, ``suspect`` or ``fail``.
+        outcome: ``pass``, ``incomplete``, ``suspect`` or ``fail``.
         symbol: of it.
         sentence: which checks decided.
         table: all checks, the header first.
+        command: what makes the checks that were not made, to be pasted; empty where nothing does.
+        time: how long that takes, in words.
     """
 
     outcome: str
     symbol: str
     sentence: str
     table: list[Row]
+    command: str = ""
+    time: str = ""
 
     @property
     def word(self) -> str:
@@ -42,16 +45,16 @@ class Box:
         return [row[0].split(" ", 1)[1].replace(" ", "-") for row in self.table[1:]]
 
 
-def box(verdict: dict[str, Any] | None, run: Path) -> Box | None:
+def box(report: dict[str, Any]) -> Box | None:
     """The box of an evaluation.
 
     Args:
-        verdict: its ``verdict.json``; None where there is none.
-        run: the folder of its run, for the commands in the checks' texts.
+        report: with its ``verdict``, None where there is none, and the ``run``.
 
     Returns:
         What to show; None likewise.
     """
+    verdict = report["verdict"]
     if verdict is None:
         return None
     outcome = verdict["verdict"]
@@ -61,12 +64,12 @@ def box(verdict: dict[str, Any] | None, run: Path) -> Box | None:
             check["name"],
             _number(check["value"]),
             _number(check["threshold"]),
-            pasteable(check["text"], run=run),
+            pasteable(check["text"], run=report.get("run")),
             check["source"],
         )
         for check in verdict["checks"]
     ]
-    return Box(outcome, SYMBOLS[outcome], sentence(verdict), [HEADER, *rows])
+    return Box(outcome, SYMBOLS[outcome], sentence(verdict), [HEADER, *rows], *(remedy(report) or ()))
 
 
 def sentence(verdict: dict[str, Any]) -> str:
@@ -91,13 +94,19 @@ def sentence(verdict: dict[str, Any]) -> str:
     elif outcome == SUSPECT:
         are = "is" if len(names) == 1 else "are"
         text = f"The figures below are to be doubted, for {len(names)} of {counted(n, 'check')} {are} suspect"
-    elif passed:
-        text = f"Nothing was found that speaks against the figures below: {passed} of {counted(n, 'check')} passed"
-    else:
+    elif not passed:
         text = "Nothing was checked, so that this says nothing of the figures below"
+    elif outcome == INCOMPLETE:
+        text = (
+            f"Nothing odd was found, but not everything was checked: {passed} of {counted(n, 'check')} passed, "
+            f"{len(names)} that a pass needs {'was' if len(names) == 1 else 'were'} not made"
+        )
+    else:
+        text = f"Nothing was found that speaks against the figures below: {passed} of {counted(n, 'check')} passed"
     parts = [f"{text} ({', '.join(names)})" if names else text]
     for label, other in (("suspect", SUSPECT), ("not checked", NOT_CHECKED)):
-        if other != outcome and (there := [c["name"] for c in checks if c["outcome"] == other]):
+        there = [c["name"] for c in checks if c["outcome"] == other and c["name"] not in names]
+        if there:
             parts.append(f"{label}: {', '.join(there)}")
     return "; ".join(parts) + "."
 

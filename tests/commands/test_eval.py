@@ -90,12 +90,15 @@ def test_a_taken_or_wandering_name_is_refused(tiny, jhrun, name):
     assert jhrun("eval", "run=run", f"name={name}")[0] == 4
 
 
-def test_the_report_shows_the_newest_evaluation_and_lists_all(tiny, jhrun):
+def test_the_report_stays_with_the_runs_own_epsilon_and_lists_all_evaluations(tiny, jhrun):
     run = tiny()
-    assert jhrun("eval", "run=run", "attack=fgsm", "epsilon=0.2", "name=second")[0] == 0
+    code, out, _ = jhrun("eval", "run=run", "attack=fgsm", "epsilon=0.02", "name=second")
+    assert code == 0
+    assert "0.02" in out.split("fgsm")[1].splitlines()[0]
     report = read_json(run / "report.json")
-    assert report["evaluation"] == "second"
-    assert report["attacks"].keys() == {"fgsm"}
+    assert report["evaluation"] == "fgsm+pgd20"
+    assert report["attacks"].keys() == {"fgsm", "pgd20"}
+    assert {attack["epsilon"] for attack in report["attacks"].values()} == {0.1}
     assert list(report["evaluations"]) == ["fgsm+pgd20", "second"]
 
 

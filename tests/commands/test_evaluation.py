@@ -1,14 +1,19 @@
 """jhrun eval: subsets, resumption after a real kill, time told beforehand, verdicts and strictness."""
 
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jhrun.commands.eval import refuse_doubtful
+from jhrun.errors import VerdictError
 from jhrun.jsonio import read_json, write_json
+from jhrun.records import Check, Verdict
 
 
 def results(run, name):
@@ -77,13 +82,58 @@ def test_an_interrupted_evaluation_is_not_mixed_with_another(tiny, jhrun):
     assert sorted(path.name for path in (run / "eval/mine").iterdir()) == ["unfinished"]
 
 
-def test_training_ends_with_a_verdict_of_suspect_and_says_how_to_check_more(tiny):
-    run = tiny()
-    outcome, checks = verdict(run, "fgsm+pgd20")
-    assert outcome == "suspect"
-    assert "not checked" in checks.values()
-    report = read_json(run / "report.json")
-    assert report["verdict"]["verdict"] == "suspect"
+def test_training_ends_incomplete_and_the_command_that_it_gives_makes_the_missing_checks(jhrun):
+    network = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
+    code, out, err = jhrun("train", *network, "subset=40", "hydra.run.dir=a run")
+    assert code == 0, err
+    run = Path(out.splitlines()[-1])
+    name = "fgsm+pgd20+apgd_ce+apgd_dlr"
+    outcome, checks = verdict(run, name)
+    assert outcome == "incomplete"
+    assert {"suspect", "fail"}.isdisjoint(checks.values())
+    attacks = results(run, name)["attacks"]
+    assert list(attacks) == ["fgsm", "pgd20", "apgd_ce", "apgd_dlr"]
+    assert attacks["pgd20"]["attacked"] < attacks["fgsm"]["n"] == 40  # cascaded
+    line = next(line for line in out.splitlines() if line.startswith("the missing checks are made by: "))
+    command, time = line.removeprefix("the missing checks are made by: ").rsplit(" (", 1)
+    assert time.endswith(" at most)")
+    program, *words = shlex.split(command)
+    assert (program, words) == ("jhrun", ["eval", f"run={run}", "attack=standard", "subset=40"])
+    code, out, err = jhrun(*words)
+    assert code == 0, err
+    found = verdict(run, "standard")[1]
+    assert [check for check, outcome in found.items() if outcome == "not checked"] == [
+        "transfer from an undefended twin"
+    ]
+    assert "the missing checks" not in out
+
+
+@pytest.mark.parametrize(
+    ("asked", "again"),
+    [
+        (["attack=[]"], []),
+        (["attack=[]", "epsilon=0.05", "checkpoint=best"], ["epsilon=0.05", "checkpoint=best"]),
+        (["attack=fgsm", "epsilon=0", "cascade=true"], []),
+        (["attack=pgd_l2", "attack.pgd_l2.steps=2", "seed=3"], ["seed=3"]),
+    ],
+)
+def test_where_nothing_of_the_claim_was_attacked_strict_ends_in_exit_8(tiny, jhrun, asked, again):
+    run = tiny("evaluate=false")
+    code, out, err = jhrun("eval", "run=run", *asked, "subset=20", "name=nothing", "strict=true")
+    assert code == 8
+    assert err.startswith("error: the verdict is incomplete: strength of the attacks")
+    assert verdict(run, "nothing")[0] == "incomplete"
+    assert f"jhrun eval run={run} attack=standard {' '.join([*again, 'subset=20'])} (" in err
+    assert "verdict: incomplete" in out
+
+
+def test_a_pass_is_exit_0_where_another_verdict_is_an_error():
+    checks = (Check("a", "pass", None, None, "text", "source"),)
+    refuse_doubtful({"verdict": Verdict(checks).flat(), "run": "run"})
+    refuse_doubtful({"verdict": None, "run": "run"})
+    doubtful = Verdict((*checks, Check("b", "suspect", None, None, "text", "source")))
+    with pytest.raises(VerdictError, match="the verdict is suspect: b"):
+        refuse_doubtful({"verdict": doubtful.flat(), "run": "run"})
 
 
 def test_a_fail_is_exit_8_where_it_is_asked_for(tiny, jhrun):

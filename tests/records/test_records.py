@@ -152,8 +152,10 @@ def test_a_curves_points_are_flat():
 @pytest.mark.parametrize(
     ("outcomes", "verdict"),
     [
-        ((), "pass"),
-        (("pass", "not checked"), "pass"),
+        ((), "incomplete"),
+        (("not checked",), "incomplete"),
+        (("pass", "not checked"), "incomplete"),
+        (("pass", "pass"), "pass"),
         (("pass", "suspect", "not checked"), "suspect"),
         (("suspect", "fail", "pass"), "fail"),
     ],
@@ -161,3 +163,10 @@ def test_a_curves_points_are_flat():
 def test_the_verdict_is_that_of_the_worst_check(outcomes, verdict):
     checks = tuple(Check("a", outcome, None, None, "text", "source") for outcome in outcomes)
     assert Verdict(checks).outcome == Verdict(checks).flat()["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("outcomes", "verdict"), [(("pass",), "pass"), ((), "incomplete")])
+def test_a_check_that_is_not_required_may_be_missing_from_a_pass_but_makes_none(outcomes, verdict):
+    checks = [Check("a", outcome, None, None, "text", "source") for outcome in outcomes]
+    extra = Check("b", "not checked", None, None, "text", "source", required=False)
+    assert Verdict((*checks, extra)).outcome == verdict

@@ -1,18 +1,17 @@
 """The box at the top: its word, the sentence that says why, and all checks."""
 
-from pathlib import Path
-
 import pytest
 
-from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Verdict
-from jhrun.reporting import verdict_line
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, Check, Remedy, Verdict
+from jhrun.reporting import verdict_lines
 from jhrun.reporting.verdict import box, sentence
-
-RUN = Path("/a run")
 
 
 def verdict(**outcomes):
-    checks = (Check(name, outcome, -0.25, None, "a <text>", "a source") for name, outcome in outcomes.items())
+    checks = (
+        Check(name, outcome, -0.25, None, "a <text>", "a source", required=name != "twin")
+        for name, outcome in outcomes.items()
+    )
     return Verdict(tuple(checks)).flat()
 
 
@@ -36,28 +35,35 @@ def verdict(**outcomes):
             {"clean": PASS, "twin": NOT_CHECKED},
             "✓",
             "Nothing was found that speaks against the figures below: 1 of 2 checks passed; not checked: twin.",
-            "verdict: pass (1 of 2 checks passed): see report.html",
+            "verdict: pass (1 of 2 checks passed, 1 not made): see report.html",
+        ),
+        (
+            {"clean": PASS, "suite": NOT_CHECKED, "noise": NOT_CHECKED, "twin": NOT_CHECKED},
+            "…",
+            "Nothing odd was found, but not everything was checked: 1 of 4 checks passed, 2 that a pass needs "
+            "were not made (suite, noise); not checked: twin.",
+            "verdict: incomplete (1 of 4 checks passed, 3 not made): see report.html",
         ),
         (
             {},
-            "✓",
+            "…",
             "Nothing was checked, so that this says nothing of the figures below.",
-            "verdict: pass (0 of 0 checks passed): see report.html",
+            "verdict: incomplete (0 of 0 checks passed): see report.html",
         ),
     ],
 )
 def test_the_checks_that_decided_are_named(outcomes, symbol, said, line):
     flat = verdict(**outcomes)
-    shown = box(flat, RUN)
+    shown = box({"verdict": flat})
     assert shown.symbol == symbol
     assert shown.word == flat["verdict"].upper()
     assert shown.sentence == sentence(flat) == said
-    assert verdict_line({"verdict": flat}) == line
+    assert verdict_lines({"verdict": flat}) == [line]
     assert [row[1] for row in shown.table[1:]] == list(outcomes)
 
 
 def test_each_check_has_a_row_with_its_numbers_and_its_source():
-    shown = box(verdict(clean=PASS, twin=NOT_CHECKED), RUN)
+    shown = box({"verdict": verdict(clean=PASS, twin=NOT_CHECKED)})
     assert shown.table[0] == ("outcome", "check", "value", "threshold", "what it means", "source")
     assert shown.table[1] == ("✓ pass", "clean", "−0.25", "–", "a <text>", "a source")
     assert shown.outcomes == ["pass", "not-checked"]
@@ -66,10 +72,21 @@ def test_each_check_has_a_row_with_its_numbers_and_its_source():
 def test_a_command_in_a_check_s_text_can_be_pasted(monkeypatch):
     monkeypatch.setenv("JHRUN_CALLED_AS", "../scripts/run")
     told = Check("suite", SUSPECT, None, None, "have it checked by `jhrun eval run=RUN attack=standard`.", "")
-    (_, row) = box(Verdict((told,)).flat(), RUN).table
+    (_, row) = box({"verdict": Verdict((told,)).flat(), "run": "/a run"}).table
     assert row[4] == "have it checked by `../scripts/run eval 'run=/a run' attack=standard`."
 
 
 def test_without_a_verdict_there_is_no_box_and_no_line():
-    assert box(None, RUN) is None
-    assert verdict_line({"verdict": None}) == ""
+    assert box({"verdict": None}) is None
+    assert verdict_lines({"verdict": None}) == []
+
+
+def test_the_command_that_makes_the_missing_checks_can_be_pasted_as_it_is():
+    missing = Check("suite", NOT_CHECKED, None, None, "text", "source", remedied=True)
+    flat = Verdict((missing,), Remedy(("attack=standard", "plugins=[mine]"), 90.0)).flat()
+    assert flat["verdict"] == INCOMPLETE
+    report = {"verdict": flat, "run": "/a folder/run"}
+    command = "jhrun eval 'run=/a folder/run' attack=standard 'plugins=[mine]'"
+    assert verdict_lines(report)[1] == f"the missing checks are made by: {command} (1 min 30 s at most)"
+    shown = box(report)
+    assert (shown.command, shown.time) == (command, "(1 min 30 s at most)")

@@ -6,15 +6,13 @@ from jhrun.attacks import FGSM, PGD, APGDTargeted, Attack, AutoAttack, Square
 from jhrun.attacks.apgd import APGD
 from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import FREE, WHITE, Case
-from jhrun.evaluation.verdict.measure import REMEDY, Finding, at_least, check, excess, grade, not_checked
-from jhrun.records import FAIL, PASS, SUSPECT
+from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, left_out, not_checked
+from jhrun.records import FAIL, PASS
 
 
-@check("strength of the attacks", f"{t.CARLINI}; {t.AUTOATTACK}")
+@check("strength of the attacks", f"{t.CARLINI}; {t.AUTOATTACK}", claim=True)
 def suite(case: Case) -> Finding:
     """A strong search by gradients and one without them, both at the claimed ε."""
-    if not case.subject.attacks or case.epsilon == 0:
-        return not_checked(case.without_claim() or "")
     made = [case.subject.attacks[name] for name in case.names()]
     missing = []
     if not any(_strong(attack) for attack in made):
@@ -25,9 +23,8 @@ def suite(case: Case) -> Finding:
     if not any(_free(attack) for attack in made):
         missing.append(f"a search without gradients (Square or AutoAttack with {t.QUERIES} queries or more)")
     if missing:
-        names = " and ".join(case.subject.attacks)
-        text = f"{names} at ε = {case.epsilon:.4g} (ℓ∞) leave out {' and '.join(missing)}; {REMEDY}."
-        return Finding(SUSPECT, None, None, text)
+        names = " and ".join(case.names())
+        return left_out(f"{names} at ε = {case.epsilon:.4g} (ℓ∞) leave out {' and '.join(missing)}.")
     return Finding(PASS, None, None, f"Strong searches, with gradients and without: {', '.join(case.names())}.")
 
 
@@ -36,7 +33,7 @@ def inside(case: Case) -> Finding:
     """Compare max ‖x_adv − x‖ − ε over all attacks and examples, and how far the kept images leave [0, 1]."""
     evaluation = case.subject.evaluation
     if not evaluation.records:
-        return not_checked("No attack was made.")
+        return left_out("No attack was made.")
     worst, strange = 0.0, 0
     for name, record in evaluation.records.items():
         distance = evaluation.distance[name][case.seen(name)]
@@ -57,7 +54,7 @@ def pgd_beats_fgsm(case: Case) -> Finding:
     fgsm = [name for name in whole if isinstance(case.subject.attacks[name], FGSM)]
     steps = [name for name in whole if name not in fgsm]
     if not case.probes and not (fgsm and steps):
-        return not_checked(f"This evaluation did not make both attacks on all examples; {REMEDY}.")
+        return left_out("This evaluation did not make both attacks on all examples.")
     # of what is wrong already nothing can be broken
     positions = case.draw("fgsm", case.right, int(case.right.sum()) if fgsm and steps else t.DRAWN)
     if not len(positions):
@@ -84,7 +81,7 @@ def gradient_free(case: Case) -> Finding:
     """Share of all examples that a gradient-free attack breaks and no search by gradients does."""
     free, mixed, white = case.names(*FREE), case.names(AutoAttack), case.names(*WHITE)
     if not free and not mixed:
-        return not_checked(f"No gradient-free attack was made; {REMEDY}.")
+        return left_out("No gradient-free attack was made.")
     by_gradients, by_either = case.broken(*white), case.broken(*mixed)
     seen = torch.stack([case.seen(name) for name in white]).any(0) if white else torch.zeros_like(by_gradients)
     alone = case.broken(*free) & ~by_gradients
@@ -96,7 +93,7 @@ def gradient_free(case: Case) -> Finding:
     if unknown.any():
         # AutoAttack makes both kinds of search, and a cascade spares gradients what Square broke before them
         if not case.probes:
-            return not_checked(f"It is not recorded whether gradients break the same examples; {REMEDY}.")
+            return left_out("It is not recorded whether gradients break the same examples.")
         positions = case.draw("gradient-free", unknown, t.SURVIVORS)
         missed = len(_withstand(case, positions, case.subject.attacks[mixed[0]] if mixed else None))
         among = int(unknown.sum())

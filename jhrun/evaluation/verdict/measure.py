@@ -10,9 +10,6 @@ from jhrun.evaluation.verdict.case import Case
 from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Proportion
 from jhrun.records.statistics import Z95
 
-REMEDY = "have it checked by `jhrun eval run=RUN attack=standard`"
-"""What a cheap evaluation leaves out."""
-
 
 class Finding(NamedTuple):
     """A check's result, before it has a name.
@@ -22,17 +19,24 @@ class Finding(NamedTuple):
         value: what was measured.
         threshold: how far it may go.
         text: a sentence.
+        remedied: whether nothing was measured, and the standard evaluation measures it.
     """
 
     outcome: str
     value: float | None
     threshold: float | None
     text: str
+    remedied: bool = False
 
 
 def not_checked(reason: str) -> Finding:
-    """Nothing was measured, for a reason."""
+    """Nothing was measured, for a reason that lies in the network or in the data."""
     return Finding(NOT_CHECKED, None, None, reason)
+
+
+def left_out(reason: str) -> Finding:
+    """Nothing was measured, and ``attack=standard`` would have it measured."""
+    return Finding(NOT_CHECKED, None, None, reason, remedied=True)
 
 
 def grade(value: float, suspect: float, fail: float) -> str:
@@ -49,6 +53,7 @@ class Measure:
         source: of its threshold.
         searches: whether it needs searches or passes beyond a few, which cheap evaluations leave out.
         claim: whether it needs ℓ∞ attacks at the claimed ε.
+        required: whether a verdict of ``pass`` needs it.
         find: what measures.
     """
 
@@ -56,6 +61,7 @@ class Measure:
     source: str
     searches: bool
     claim: bool
+    required: bool
     find: Callable[[Case], Finding]
 
     def __call__(self, case: Case) -> Check:
@@ -70,21 +76,21 @@ class Measure:
         missing = case.without_claim() if self.claim else None
         try:
             if missing:
-                found = not_checked(missing)
+                found = left_out(missing) if self.required else not_checked(missing)
             elif self.searches and not case.probes:
-                found = not_checked(f"This evaluation made no searches of its own; {REMEDY}.")
+                found = left_out("This evaluation made no searches of its own.")
             else:
                 found = self.find(case)
         except (NumericalError, ValueError) as error:
             found = Finding(SUSPECT, None, None, f"It could not be measured: {error}.")
-        return Check(self.name, *found, self.source)
+        return Check(self.name, *found[:4], source=self.source, required=self.required, remedied=found.remedied)
 
 
 def check(
-    name: str, source: str, *, searches: bool = False, claim: bool = False
+    name: str, source: str, *, searches: bool = False, claim: bool = False, required: bool = True
 ) -> Callable[[Callable[[Case], Finding]], Measure]:
     """Make a check of the function that measures; the arguments are those of ``Measure``."""
-    return lambda find: Measure(name, source, searches, claim, find)
+    return lambda find: Measure(name, source, searches, claim, required, find)
 
 
 def at_least(found: int, drawn: int, among: int) -> float:

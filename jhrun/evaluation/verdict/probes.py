@@ -3,19 +3,48 @@
 import torch
 from torch import Tensor, nn
 
-from jhrun.attacks import PGD, AutoAttack, UniformNoise
+from jhrun.attacks import PGD, Attack, AutoAttack, UniformNoise
 from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import WHITE, Case
-from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, not_checked, percent
+from jhrun.evaluation.verdict.measure import (
+    Finding,
+    at_least,
+    check,
+    excess,
+    grade,
+    left_out,
+    not_checked,
+    percent,
+)
 from jhrun.evaluation.verdict.network import probabilities
 from jhrun.records import FAIL, PASS, SUSPECT
 
 NONE_RIGHT = "No example is right clean, so that there is nothing to attack."
 
 
-def pgd20(case: Case) -> PGD:
+def pgd20(epsilon: float) -> PGD:
     """20 steps of ε/10, the search that the checks compare with."""
-    return PGD(case.epsilon, 20, 0.1)
+    return PGD(epsilon, 20, 0.1)
+
+
+def searches(epsilon: float, n: int) -> list[tuple[Attack, int]]:
+    """What the checks search at most, for an estimate of their time.
+
+    Args:
+        epsilon: the claim's radius.
+        n: how many examples there are.
+
+    Returns:
+        Searches, each with its number of examples. A search in float64 counts as two.
+    """
+    paired = 2 * len(t.SCALES) + 3
+    work: list[tuple[Attack, int]] = [
+        (PGD(epsilon, 2 * t.PGD_STEPS, 0.025, t.RESTARTS), t.SURVIVORS),
+        (UniformNoise(epsilon, t.NOISE_DRAWS), t.DRAWN),
+        (pgd20(epsilon), t.DRAWN),
+        *[(pgd20(epsilon), t.PAIRED)] * paired,
+    ]
+    return [(attack, min(most, n)) for attack, most in work]
 
 
 @check("converged", f"{t.CARLINI}; {t.PINTOR}; the number is ours", searches=True, claim=True)
@@ -41,7 +70,7 @@ def noise(case: Case) -> Finding:
     if not len(positions):
         return not_checked(NONE_RIGHT)
     blind = case.attack(UniformNoise(case.epsilon, t.NOISE_DRAWS), positions, "noise")
-    gradient = case.attack(pgd20(case), positions, "noise pgd")
+    gradient = case.attack(pgd20(case.epsilon), positions, "noise pgd")
     known = ~case.left[positions] | gradient
     beyond, among = int((blind & ~known).sum()), int(case.right.sum())
     share = at_least(beyond, len(positions), among) * among / len(case.right)
@@ -72,8 +101,8 @@ def rescaled(case: Case) -> Finding:
     plain, scaled = (torch.zeros(len(positions), dtype=torch.bool) for _ in range(2))
     for scale in t.SCALES:
         through = Rescaled(case.model, scale / size, logarithm=logarithm)
-        plain |= case.attack(pgd20(case), positions, f"plain {scale}")
-        scaled |= case.attack(pgd20(case), positions, f"plain {scale}", through=through)
+        plain |= case.attack(pgd20(case.epsilon), positions, f"plain {scale}")
+        scaled |= case.attack(pgd20(case.epsilon), positions, f"plain {scale}", through=through)
     text = (
         f"PGD-20 breaks {int(plain.sum())} of {len(positions)} examples by the network's outputs, whose median "
         f"margin is {size:.3g}, and {int(scaled.sum())} where that is 0.1, 1 and 10"
@@ -90,31 +119,31 @@ def precision(case: Case) -> Finding:
     positions = case.draw("precision", case.right, t.PAIRED)
     if not len(positions):
         return not_checked(NONE_RIGHT)
-    single = case.attack(pgd20(case), positions, "single")
-    double = case.attack(pgd20(case), positions, "double", through=model, dtype=torch.float64)
+    single = case.attack(pgd20(case.epsilon), positions, "single")
+    double = case.attack(pgd20(case.epsilon), positions, "double", through=model, dtype=torch.float64)
     found = f"{int(single.sum())} of {len(positions)} examples in float32, {int(double.sum())} in float64"
     return _compared(case, positions, single, double, f"PGD-20 breaks {found}")
 
 
-@check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True)
+@check("transfer from an undefended twin", f"{t.CARLINI}; {t.ATHALYE}", claim=True, required=False)
 def transfer(case: Case) -> Finding:
     """Share of all examples that PGD on the twin breaks and no search by the network's own gradients does."""
     twin = case.subject.twin
     if twin is None:
-        return not_checked("No undefended network was named: have it checked by `jhrun eval run=RUN twin=RUN`.")
+        return not_checked("No undefended network was named: twin=RUN names a run without a penalty.")
     if not case.probes:
-        return not_checked("This evaluation made no searches of its own; have it checked by `jhrun eval`.")
+        return left_out("This evaluation made no searches of its own.")
     positions = case.draw("transfer", case.right, t.DRAWN)
     if not len(positions):
         return not_checked(NONE_RIGHT)
-    moved = case.attack(pgd20(case), positions, "transfer", through=twin)
+    moved = case.attack(pgd20(case.epsilon), positions, "transfer", through=twin)
     names = case.names(*WHITE, AutoAttack)
     if names:
         # what a cascade spared all of them, another attack had broken
         unseen = ~torch.stack([case.seen(name) for name in names]).any(0)
         own = (case.broken(*names) | unseen)[positions]
     else:
-        own = case.attack(pgd20(case), positions, "transfer own")
+        own = case.attack(pgd20(case.epsilon), positions, "transfer own")
     beyond, among = int((moved & ~own).sum()), int(case.right.sum())
     share = at_least(beyond, len(positions), among) * among / len(case.right)
     text = (

@@ -4,7 +4,7 @@ import torch
 
 from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import Case
-from jhrun.evaluation.verdict.measure import REMEDY, Finding, check, grade, not_checked, percent
+from jhrun.evaluation.verdict.measure import Finding, check, grade, left_out, not_checked, percent
 from jhrun.records import FAIL, PASS, SUSPECT, Proportion
 
 
@@ -18,7 +18,7 @@ def selection(case: Case) -> Finding:
         text = f"Test data chose the checkpoint ({rule or part}): its accuracy on them is no estimate any more."
         return Finding(FAIL, None, None, text)
     if not rule:
-        return Finding(SUSPECT, None, None, "The run does not say how its checkpoint was chosen.")
+        return not_checked("The run does not say how its checkpoint was chosen.")
     if part == "validation" or (part is None and rule == "last epoch"):
         return Finding(PASS, None, None, f"The checkpoint was chosen without test data: {rule}.")
     return Finding(SUSPECT, None, None, f"What data chose the checkpoint is not clear: {rule}, {part}.")
@@ -28,7 +28,7 @@ def selection(case: Case) -> Finding:
 def falling(case: Case) -> Finding:
     """The largest rise of accuracy over that at any smaller ε."""
     if case.subject.curve is None:
-        return not_checked(f"Accuracy against ε was not measured; {REMEDY}.")
+        return left_out("Accuracy against ε was not measured.")
     lowest, worst, where = 1.0, 0.0, 0.0
     for epsilon, share in case.subject.curve.points:
         if share.accuracy - lowest > worst:
@@ -46,7 +46,7 @@ def chance(case: Case) -> Finding:
     curve = case.subject.curve
     points: dict[float, Proportion] = dict(curve.points) if curve else {}
     if 1.0 not in points:
-        return not_checked(f"Accuracy at ε = 1 was not measured; {REMEDY}.")
+        return left_out("Accuracy at ε = 1 was not measured.")
     with torch.no_grad():
         classes = case.model(case.take(torch.arange(1))[0].expand(2, *[-1] * (case.part.inputs.ndim - 1))).shape[1]
     targets = case.subject.evaluation.targets

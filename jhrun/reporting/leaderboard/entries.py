@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from jhrun.errors import JhrunError
 from jhrun.folder import RunFolder, refuse_unsafe
 from jhrun.jsonio import DAMAGED, read_json
-from jhrun.records import FAIL, PASS, SUSPECT
+from jhrun.records import FAIL, INCOMPLETE, PASS, SUSPECT
 from jhrun.reporting import words
 from jhrun.reporting.leaderboard import configuration
 from jhrun.reporting.leaderboard.cells import FAILED, FINISHED, RUNNING, WAITING, Cell
@@ -163,7 +163,7 @@ def _seed(config: dict[str, Any]) -> int | str | None:
 
 def _verdict(verdict: dict[str, Any] | None) -> str | None:
     outcome = None if verdict is None else verdict["verdict"]
-    if outcome not in {None, PASS, SUSPECT, FAIL}:
+    if outcome not in {None, PASS, INCOMPLETE, SUSPECT, FAIL}:
         raise ValueError(f"there is no verdict {one_line(outcome)!r}")
     return outcome
 

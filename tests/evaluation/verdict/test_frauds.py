@@ -8,7 +8,7 @@ from torch import nn
 
 from jhrun.attacks import PGD
 from jhrun.evaluation.verdict import judge
-from jhrun.records import FAIL, SUSPECT
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, SUSPECT
 
 
 def thousandfold(kit, model):
@@ -118,10 +118,17 @@ def test_a_network_of_batch_statistics_alone_cannot_classify_one_example(kit, un
         ({"rule": "highest accuracy", "part": "train"}, SUSPECT),
         ({"rule": "by hand"}, SUSPECT),
         ({"part": "test"}, FAIL),
-        ({}, SUSPECT),
     ],
 )
 def test_test_data_that_chose_the_epoch_fail_the_run(kit, honest_subject, selection, outcome):
     verdict = judge(replace(honest_subject, selection=selection), probes=False)
     assert kit.by_name(verdict)["selection never on test data"].outcome == outcome
-    assert verdict.outcome == outcome
+    # a cheap verdict leaves searches out
+    assert verdict.outcome == ("incomplete" if outcome == "pass" else outcome)
+
+
+def test_a_run_that_does_not_say_what_chose_its_checkpoint_is_not_accused(kit, honest_subject):
+    verdict = judge(replace(honest_subject, selection={}))
+    assert kit.by_name(verdict)["selection never on test data"].outcome == NOT_CHECKED
+    assert verdict.outcome == INCOMPLETE
+    assert not verdict.remediable

@@ -12,7 +12,7 @@ from jhrun.data import Part
 from jhrun.evaluation.curve import robust_curve
 from jhrun.evaluation.evaluate import evaluate
 from jhrun.evaluation.verdict import CHECKS, Subject, judge
-from jhrun.records import NOT_CHECKED, PASS, SUSPECT
+from jhrun.records import INCOMPLETE, NOT_CHECKED, PASS
 
 SEARCHES = {
     "random noise finds nothing",
@@ -54,8 +54,9 @@ def test_the_same_seed_gives_the_same_verdict(honest_subject):
     assert judge(honest_subject) == judge(honest_subject)
 
 
-def test_without_a_twin_the_verdict_says_how_to_name_one(kit, honest_subject):
+def test_without_a_twin_the_verdict_says_how_to_name_one_and_may_pass(kit, honest_subject):
     verdict = judge(replace(honest_subject, twin=None))
+    assert not verdict.remediable
     assert verdict.outcome == PASS
     assert unchecked(verdict) == {"transfer from an undefended twin"}
     assert "twin=RUN" in kit.by_name(verdict)["transfer from an undefended twin"].text
@@ -66,13 +67,41 @@ def test_a_cheap_verdict_leaves_searches_out_and_says_so(kit, honest_subject):
     left_out = unchecked(verdict)
     assert left_out == CLAIM - {"strength of the attacks", "gradient-free attacks find no more"}
     for name in left_out:
-        assert "jhrun eval" in kit.by_name(verdict)[name].text
+        assert kit.by_name(verdict)[name].remedied
+    assert verdict.outcome == INCOMPLETE
 
 
-def test_pgd_20_alone_is_suspect_by_itself(kit, honest):
+def test_pgd_20_alone_is_incomplete_by_itself(kit, honest):
     verdict = judge(kit.subject(honest, {"pgd20": PGD(kit.epsilon, 20, 0.1)}))
-    assert kit.caught(verdict) == {"strength of the attacks"}
-    assert verdict.outcome == SUSPECT
+    assert kit.caught(verdict) == set()
+    assert "strength of the attacks" in unchecked(verdict)
+    assert verdict.outcome == INCOMPLETE
+    assert verdict.remediable
+
+
+def test_where_nothing_was_attacked_nothing_passes(kit, honest):
+    verdict = judge(kit.subject(honest, {}))
+    assert unchecked(verdict) == CLAIM | {"adversarial inputs in ball and range"}
+    assert kit.caught(verdict) == set()
+    assert verdict.outcome == INCOMPLETE
+    assert verdict.remediable
+
+
+def test_a_network_that_knows_no_float64_is_incomplete_and_no_call_mends_that(kit, honest_subject):
+    class Single(nn.Module):
+        """Answers in float32 whatever it is asked in."""
+
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return self.model.float()(x.float())
+
+    verdict = judge(replace(honest_subject, model=Single(honest_subject.model)))
+    assert unchecked(verdict) == {"double precision changes nothing"}
+    assert verdict.outcome == INCOMPLETE
+    assert not verdict.remediable
 
 
 def test_modes_randomness_and_parameters_are_left_alone(honest_subject):
@@ -89,19 +118,19 @@ def test_modes_randomness_and_parameters_are_left_alone(honest_subject):
 
 
 @pytest.mark.parametrize(
-    ("attacks", "epsilon", "strength"),
+    ("attacks", "epsilon"),
     [
-        ({}, 0.1, NOT_CHECKED),
-        ({"pgd": PGD(0.0), "square": Square(0.0)}, 0.0, NOT_CHECKED),
-        ({"l2": PGDL2(0.5)}, 0.1, SUSPECT),
-        ({"pgd": PGD(0.05)}, 0.1, SUSPECT),
+        ({}, 0.1),
+        ({"pgd": PGD(0.0), "square": Square(0.0)}, 0.0),
+        ({"l2": PGDL2(0.5)}, 0.1),
+        ({"pgd": PGD(0.05)}, 0.1),
     ],
 )
-def test_what_no_attack_of_the_claim_was_made_for_is_not_checked(kit, honest, attacks, epsilon, strength):
+def test_what_no_attack_of_the_claim_was_made_for_is_not_checked(kit, honest, attacks, epsilon):
     verdict = judge(kit.subject(honest, attacks, epsilon=epsilon))
-    assert kit.by_name(verdict)["strength of the attacks"].outcome == strength
-    assert unchecked(verdict) >= CLAIM - {"strength of the attacks"}
-    assert kit.caught(verdict) <= {"strength of the attacks"}
+    assert unchecked(verdict) >= CLAIM
+    assert kit.caught(verdict) == set()
+    assert verdict.outcome == INCOMPLETE
 
 
 def test_one_example_is_enough_and_so_is_one_that_is_wrong(kit, honest):

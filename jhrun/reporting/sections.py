@@ -1,0 +1,73 @@
+"""Each evaluation of a run by itself: its figures, its verdict, on how many examples, and when."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jhrun.folder import RunFolder
+from jhrun.reporting import tables, words
+from jhrun.reporting.joined import single
+from jhrun.reporting.tables import Row
+from jhrun.reporting.verdict import Box, box
+
+
+@dataclass(frozen=True)
+class Section:
+    """One evaluation.
+
+    Attributes:
+        name: of it.
+        text: checkpoint, examples and date, and what it is to the headline.
+        table: its figures, the header first; empty where it has none.
+        verdict: its box; None where it has no verdict.
+    """
+
+    name: str
+    text: str
+    table: list[Row]
+    verdict: Box | None
+
+    @property
+    def title(self) -> str:
+        """Its name, and the verdict in a word."""
+        return f"{self.name}: {self.verdict.symbol} {self.verdict.outcome}" if self.verdict else self.name
+
+
+def alone(folder: RunFolder, report: dict[str, Any], name: str) -> dict[str, Any]:
+    """A run's report with one evaluation in the place of the headline."""
+    return {**report, **single(folder, report["evaluations"], name)}
+
+
+def sections(folder: RunFolder, report: dict[str, Any]) -> list[Section]:
+    """Every evaluation, the newest first; none where there is one, which the whole page is about."""
+    names = list(reversed(report["evaluations"]))
+    return [_section(alone(folder, report, name), report) for name in names] if len(names) > 1 else []
+
+
+def joined_words(report: dict[str, Any]) -> str:
+    """What the headline is made of, in a sentence; empty where there is one evaluation."""
+    if len(report["evaluations"]) < 2:
+        return ""
+    if report["pinned"]:
+        return f"Pinned: these are the figures of evaluation {report['evaluation']} alone."
+    names = report["joined"]
+    others = len(report["evaluations"]) - len(names)
+    text = f"Of {words.counted(others, 'other evaluation')} see below." if others else ""
+    if len(names) < 2:
+        return f"These are the figures of evaluation {names[0]}. {text}".strip()
+    return (
+        f"The worst case is over {len(names)} evaluations of the same network at the same ε ({', '.join(names)}): "
+        f"an example counts when it withstood each one that attacked it. Examples, clean accuracy and verdict are "
+        f"those of {report['evaluation']}. {text}"
+    ).strip()
+
+
+def _section(own: dict[str, Any], report: dict[str, Any]) -> Section:
+    name = own["evaluation"]
+    record = report["evaluations"][name]
+    parts = [f"checkpoint {own['checkpoint']}, epoch {record['epoch']}"]
+    if own["clean"] is not None:
+        parts.append(words.sample(own["clean"]["n"], own["total"]))
+    parts.append(str(record.get("date", "")).replace("T", " ")[:16])
+    if name in report["joined"]:
+        parts.append("part of the headline")
+    return Section(name, "; ".join(filter(None, parts)) + ".", tables.headline_table(own), box(own))
