@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jhrun.reporting.drawing import RED
+from jhrun.reporting.words import class_name
 
 VISIBLE = 0.4
 """How far from grey the largest difference between an image and its twin is drawn, if that magnifies it."""
@@ -48,7 +49,7 @@ def adversarial_grid(images: Arrays, each: Arrays, name: str, classes: list[str]
             if predicted is not None:
                 right = predicted[column] == each["target"][position[column]]
                 attacked = predicted[column] >= 0
-                said = f"{classes[predicted[column]]} {'✓' if right else '✗'}" if attacked else "–"
+                said = f"{class_name(classes, predicted[column])} {'✓' if right else '✗'}" if attacked else "–"
                 colour = "black" if right or not attacked else RED
                 axes.text(column + 0.5, top - 0.03, said, ha="center", va="bottom", fontsize=9, color=colour)
     axes.set(xlim=(0, len(clean)), ylim=(3.6, 0), aspect="auto")
@@ -72,13 +73,13 @@ def grid_data(images: Arrays, each: Arrays, name: str, classes: list[str]) -> di
     attacked = each[f"{name}.predicted"][position] >= 0
     columns: dict[str, list[Any]] = {
         "position": position.tolist(),
-        "target": [classes[i] for i in each["target"][position]],
-        "predicted_clean": [classes[i] for i in each["clean"][position]],
+        "target": [class_name(classes, i) for i in each["target"][position]],
+        "predicted_clean": [class_name(classes, i) for i in each["clean"][position]],
     }
     for label, key in (("predicted", f"{name}.predicted"), ("predicted_last", f"{name}.last")):
         # older versions kept no last iterate
         if key in each:
-            columns[label] = [classes[i] if i >= 0 else None for i in each[key][position]]
+            columns[label] = [class_name(classes, i) if i >= 0 else None for i in each[key][position]]
     columns["robust"] = [
         bool(robust) if there else None
         for robust, there in zip(each[f"{name}.robust"][position], attacked, strict=True)

@@ -81,6 +81,12 @@ def claim_of(record: Record) -> Claim:
     return (str(norm), tuple(sorted(radii))) if radii else None
 
 
+def claimed(record: Record) -> list[str]:
+    """The attacks that the worst case of an evaluation is over."""
+    claim = claim_of(record)
+    return [name for name, attack in record["attacks"].items() if attack["norm"] == claim[0]] if claim else []
+
+
 def same_network(one: Record, other: Record) -> bool:
     """Whether two evaluations are of one checkpoint. Older versions did not record the hash of its weights."""
     hashes = {one.get("weights"), other.get("weights")} - {None}
@@ -99,9 +105,8 @@ def outcome_of(folder: RunFolder, record: Record, names: Sequence[str] | None = 
         One entry for each example that was attacked.
     """
     each = read_npz(folder.evaluation(record["name"]) / "per_example.npz")
-    norm = (claim_of(record) or (None,))[0]
     right = robust = each["clean"] == each["target"]
-    for name in [n for n, a in record["attacks"].items() if a["norm"] == norm] if names is None else names:
+    for name in claimed(record) if names is None else names:
         robust = robust & each[f"{name}.robust"]
     return Outcome(each["index"], each["target"], right, robust)
 
@@ -122,8 +127,7 @@ def _document(folder: RunFolder, group: Sequence[Record], related: Sequence[Reco
         lead, figures = _joined(folder, group)
     attacks = dict(lead.get("attacks") or {})
     for record in reversed(group):
-        norm = (claim_of(record) or (None,))[0]
-        attacks |= {n: a for n, a in record["attacks"].items() if a["norm"] == norm and n not in attacks}
+        attacks |= {name: record["attacks"][name] for name in claimed(record) if name not in attacks}
     # of what needs no attack, every evaluation of the network has its say: of most examples, the newest
     others = sorted([*related, *group], key=lambda r: (r is lead, r in group, (r.get("clean") or {"n": 0})["n"]))
     curve = next((record for record in reversed(others) if record.get("curve")), None)

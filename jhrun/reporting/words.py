@@ -1,5 +1,6 @@
 """How counts, times and schedules are said."""
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -84,3 +85,20 @@ def schedule(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k}: {f'({schedule(v)})' if isinstance(v, dict) else v}" for k, v in value.items())
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def class_name(classes: Sequence[str], number: int) -> str:
+    """What a class is called; a network may have outputs beyond the data's classes, which have no name.
+
+    Args:
+        classes: names.
+        number: of an output, at least 0.
+
+    Returns:
+        Its name.
+
+    Example:
+        >>> class_name(["cat", "dog"], 1), class_name(["cat", "dog"], 2)
+        ('dog', 'output 2')
+    """
+    return classes[number] if 0 <= number < len(classes) else f"output {number}"

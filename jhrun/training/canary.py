@@ -15,12 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from jhrun import seeds
-from jhrun.attacks.attack import evaluation_mode
+from jhrun.attacks.attack import evaluation_mode, private_randomness
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_json, write_json
 
 INPUTS = 4
+
+PASSES = 8
+"""Of a network that does not say the same twice. One more answer of the same network is farther from all of these
+than any two of them are from each other in one case of a thousand or fewer."""
 
 TOLERANCE = 1e-3
 """Of the largest answer. Another device sums in another order: a float32 network's outputs then differ by about
@@ -55,11 +59,16 @@ class Canaries:
             # it stays the checkpoint if the new one cannot be saved
             saved = _place(read_json(self.folder.checkpoint(name) / "state.json"))
         kept = [entry for entry in noted.get(name, []) if _place(entry) == saved]
-        entry = {"epoch": info["epoch"], "step": info["step"], "outputs": outputs(model, self.shape)}
+        said = answers(model, self.shape)
+        entry = {"epoch": info["epoch"], "step": info["step"], "outputs": _rows(said[0])}
+        if len(said) > 1:
+            entry["deterministic"] = False
         write_json(path, {**noted, name: [*kept, entry]})
 
     def verify(self, name: str, info: Mapping[str, Any], model: nn.Module) -> None:
         """Whether a checkpoint's network is one that was saved.
+
+        A network that is not deterministic may differ from what was saved by as much as from itself.
 
         Args:
             name: of the checkpoint.
@@ -78,19 +87,23 @@ class Canaries:
             told = _tensor(known[-1]) if known else None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"is not of its form ({error!r})", str(path), "the run is damaged") from error
-        remedy = "weights or config.yaml are another run's, or were changed: put its own back"
+        remedy = "weights, config.yaml or a plugin's code are another run's, or were changed: put its own back"
         where = f"checkpoint {name} in {self.folder.path}"
         if told is None:
             raise RunError(f"the run never saved a checkpoint of epoch {epoch}, step {step}", where, remedy)
-        found = _tensor(outputs(model, self.shape))
-        if told.shape != found.shape:
-            what = f"the network has outputs of shape {tuple(found.shape)} instead of {tuple(told.shape)}"
+        found = answers(model, self.shape)
+        if told.shape != found.shape[1:]:
+            what = f"the network has outputs of shape {tuple(found.shape[1:])} instead of {tuple(told.shape)}"
             raise RunError(what, where, remedy)
-        largest = told.nan_to_num().abs().max().clamp(min=1)
-        apart = float(((found - told).abs() / largest).nan_to_num().max())
-        if not torch.equal(found.isnan(), told.isnan()) or apart > TOLERANCE:
+        size = _size(told)
+        apart = min(_distance(told, said) for said in found) / size
+        noise = max(_distance(one, other) for one in found for other in found) / size
+        if apart > max(TOLERANCE, noise):
             what = "the network does not say what it said when it was saved"
-            raise RunError(f"{what} (outputs differ by {100 * apart:.3g} %)", where, remedy)
+            share = "not finite where they were, or finite where they were not"
+            if math.isfinite(apart):
+                share = f"outputs differ by {100 * apart:.3g} %"
+            raise RunError(f"{what} ({share})", where, remedy)
 
 
 def _place(info: Mapping[str, Any]) -> tuple[int, int]:
@@ -98,20 +111,41 @@ def _place(info: Mapping[str, Any]) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def outputs(model: nn.Module, shape: Sequence[int]) -> list[list[float | None]]:
+def answers(model: nn.Module, shape: Sequence[int]) -> Tensor:
     """What a network says to inputs that are the same every time, uniform in [0, 1].
 
     Args:
-        model: in any mode, which it keeps.
+        model: in any mode, which it keeps; the global random state stays as it is too.
         shape: of one input.
 
     Returns:
-        ``INPUTS`` rows; None where an output is not finite.
+        (1, ``INPUTS``, outputs), float64 on the CPU, NaN where an output is not finite; of a network that does not
+        say the same twice (``PASSES``, ``INPUTS``, outputs).
     """
     random = torch.rand(INPUTS, *shape, generator=seeds.generator("cpu", 0, "canary"))
     some = next(iter(model.parameters()), random)
-    with evaluation_mode(model), _full_precision():
-        said = model(random.to(some.device, some.dtype)).double().cpu()
+    inputs = random.to(some.device, some.dtype)
+    said: list[Tensor] = []
+    with evaluation_mode(model), _full_precision(), private_randomness(seeds.derive(0, "canary")):
+        while len(said) < 2 or (len(said) < PASSES and _distance(said[0], said[1]) > TOLERANCE * _size(said[0])):
+            found = model(inputs).double().cpu()
+            said.append(found.where(found.isfinite(), torch.nan))
+    return torch.stack(said if len(said) > 2 else said[:1])
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    """The largest difference; infinite where only one of the two is finite."""
+    if not torch.equal(one.isnan(), other.isnan()):
+        return math.inf
+    return float((one - other).abs().nan_to_num().max())
+
+
+def _size(said: Tensor) -> float:
+    """The largest answer, or 1 where all are smaller."""
+    return max(1.0, float(said.nan_to_num().abs().max()))
+
+
+def _rows(said: Tensor) -> list[list[float | None]]:
     return [[value if math.isfinite(value) else None for value in row] for row in said.tolist()]
 
 
