@@ -35,6 +35,7 @@ class Published(Penalty):
         generator: torch.Generator | None = None,
         *,
         taylor: bool = False,  # noqa: ARG002 - nested reverse mode alone
+        preflight: bool = True,  # noqa: ARG002 - nothing of ours is looked at
     ) -> PenaltyOutput:
         """‖vᵀA‖² as it was published."""
         return paper(self.matrix, model, objective, batch, self.iterations, generator)

@@ -185,6 +185,6 @@ def contender(case: Case, model: nn.Module, examples: int) -> Contender:
     random = torch.Generator(next(model.parameters()).device).manual_seed(0)
 
     def penalise(batch: Batch) -> object:
-        return penalty(model, objective, batch, solver, random)
+        return penalty(model, objective, batch, solver, random, preflight=False)
 
     return Contender(case.method, case.n, penalise, solver if isinstance(solver, Tracked) else None)
