@@ -64,13 +64,13 @@ def headline_of(folder: RunFolder, config: Mapping[str, Any], records: Mapping[s
     anchor = max(enumerate(records.values()), key=lambda pair: (*_preference(pair[1], config), pair[0]))[1]
     related = [record for record in records.values() if same_network(record, anchor)]
     group = [record for record in related if anchor.get("attacks") and claim_of(record) == claim_of(anchor)]
-    return _document(folder, group or [anchor], related)
+    return document(folder, group or [anchor], related)
 
 
 def single(folder: RunFolder, records: Mapping[str, Record], name: str) -> Record:
     """The same keys for one evaluation alone."""
     record = records[name]
-    return _document(folder, [record], [record])
+    return document(folder, [record], [record])
 
 
 def claim_of(record: Record) -> Claim:
@@ -121,7 +121,17 @@ def _preference(record: Record, config: Mapping[str, Any]) -> tuple[bool, bool, 
     return bool(radii and radii[-1] > 0), last, record["epoch"], as_configured, norm == "inf"
 
 
-def _document(folder: RunFolder, group: Sequence[Record], related: Sequence[Record]) -> Record:
+def document(folder: RunFolder, group: Sequence[Record], related: Sequence[Record]) -> Record:
+    """The same keys for evaluations that make one claim.
+
+    Args:
+        folder: of the run.
+        group: the evaluations, the newest last; at least one.
+        related: all evaluations of the network, whose curves and curvature may be shown.
+
+    Returns:
+        The keys.
+    """
     lead, figures = group[-1], None
     if len(group) > 1:
         lead, figures = _joined(folder, group)

@@ -1,7 +1,7 @@
 """The figures of a run as columns: which it has, and what they are."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class Column:
     epsilon: float | None = field(default=None, compare=False)
 
 
+_WORST, _SHARED = "worst_case@", "shared_worst_case@"
 CLEAN = Column("clean", "clean")
 SKILL = Column("skill", "skill", NUMBER)
 PACE = Column("seconds_per_epoch", "s/epoch", SECONDS)
@@ -135,16 +136,51 @@ def worst_column(report: dict[str, Any]) -> Column | None:
     radii = sorted({number(a["epsilon"]) for a in report["attacks"].values() if a["norm"] == norm})
     if not radii or report["worst_case"] is None:
         return None
-    norm = one_line(norm)
+    return _worst(one_line(norm), radii)
+
+
+def _worst(norm: str, radii: Sequence[float]) -> Column:
     written = "+".join(tables.radius(radius) if norm == "inf" else f"{radius:g}" for radius in radii)
-    key = f"worst_case@{written}" + ("" if norm == "inf" else f",l{norm}")
+    key = f"{_WORST}{written}" + ("" if norm == "inf" else f",l{norm}")
     title = f"worst case (ℓ{'∞' if norm == 'inf' else norm}, {written})"
     return Column(key, title, norm=norm, epsilon=radii[-1])
 
 
+def shared_column(norm: str, epsilon: float) -> Column:
+    """The worst case over the attacks that all compared rows have, in one ball."""
+    worst = _worst(norm, [epsilon])
+    title = worst.title.replace("worst case", "shared attacks")
+    return Column(worst.key.replace(_WORST, _SHARED), title, norm=norm, epsilon=epsilon)
+
+
 def is_worst(column: Column) -> bool:
-    """Whether a column is a worst case."""
-    return column.key.startswith("worst_case@")
+    """Whether a column is a worst case, over all attacks or over the shared ones."""
+    return column.key.startswith((_WORST, _SHARED))
+
+
+def ordered(columns: Iterable[Column]) -> list[Column]:
+    """Columns in the page's order, those of one kind as they were met first.
+
+    Args:
+        columns: of any rows, perhaps several times.
+
+    Returns:
+        Clean accuracy, the worst case over the shared attacks, that over all, the other figures, time and memory.
+    """
+
+    def place(column: Column) -> int:
+        if column in {PACE, MEMORY}:
+            return 4
+        if is_worst(column):
+            return 2 if over_all(column) else 1
+        return 0 if column == CLEAN else 3
+
+    return sorted(dict.fromkeys(columns), key=place)
+
+
+def over_all(column: Column) -> bool:
+    """Whether it is that over all attacks of a run."""
+    return column.key.startswith(_WORST)
 
 
 def share(record: dict[str, Any]) -> Value:

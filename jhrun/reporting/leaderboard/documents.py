@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jhrun.reporting import words
 from jhrun.reporting.data import as_csv
 from jhrun.reporting.leaderboard.cells import FINISHED
-from jhrun.reporting.leaderboard.columns import BYTES, MEMORY, NUMBER, PACE, SECONDS, SHARE, Column, Statistic
+from jhrun.reporting.leaderboard.columns import (
+    BYTES,
+    MEMORY,
+    NUMBER,
+    PACE,
+    SECONDS,
+    SHARE,
+    Column,
+    Statistic,
+    over_all,
+)
 from jhrun.reporting.leaderboard.configuration import class_name, shown
 from jhrun.reporting.leaderboard.entries import Entry
 from jhrun.reporting.leaderboard.front import front
@@ -17,18 +28,24 @@ SCHEMA_VERSION = 1
 
 
 def table(board: Board) -> list[Line]:
-    """Header and rows, for people."""
+    """Header and rows, for people; those that are not compared come last and have no rank."""
     figures, cost = ([c for c in board.columns if (c in {PACE, MEMORY}) == late] for late in (False, True))
     verdicts = any(row.verdicts for row in board.rows)
     lines = []
     for rank, row in enumerate(board.rows, 1):
-        line = [str(rank), row.label, str(len(row.counted))]
-        line += [written(row.statistics.get(c), c, len(row.counted)) for c in figures]
+        line = [str(rank) if row.compared else "–", row.label, str(len(row.counted))]
+        line += [_figure(row, c) for c in figures]
         line += [counted(row.verdicts) or "–"] if verdicts else []
         line += [written(row.statistics.get(c), c, len(row.counted)) for c in cost]
         lines.append((*line, standing(row)))
     header = ["#", "configuration", "n", *(c.title for c in figures), *(["verdict"] if verdicts else [])]
     return [(*header, *(c.title for c in cost), "runs"), *lines]
+
+
+def _figure(row: Row, column: Column) -> str:
+    text = written(row.statistics.get(column), column, len(row.counted))
+    there = over_all(column) and column in row.statistics
+    return f"{text} ({words.counted(row.attacks, 'attack')})" if there else text
 
 
 def written(found: Statistic | None, column: Column, n: int) -> str:
@@ -101,6 +118,8 @@ def csv(board: Board) -> str:
         "n": [len(row.counted) for row in rows],
         "seeds": [" ".join(str(entry.seed) for entry in row.counted) for row in rows],
         "front": [int(id(row) in best) for row in rows],
+        "compared": [int(row.compared) for row in rows],
+        "attacks": [row.attacks or None for row in rows],
         "verdict": [counted(row.verdicts) for row in rows],
         "runs": [standing(row) for row in rows],
     }
@@ -155,6 +174,12 @@ def document(board: Board, entries: Sequence[Entry], notes: Sequence[str]) -> di
             for c in board.columns
         ],
         "ranked_by": board.worst and board.worst.key,
+        "shared": board.shared
+        and {
+            "attacks": [a._asdict() for a in board.shared.attacks],
+            "n": board.shared.n,
+            "total": board.shared.total,
+        },
         "rows": [_row(rank, row) | {"front": id(row) in best} for rank, row in enumerate(board.rows, 1)],
         "differing": {key: [row.leaves.get(key) for row in board.rows] for key in board.keys},
         "cells": [{"row": place[id(e)], **_cell(e), "counts": id(e) in used} for e in entries],
@@ -171,6 +196,8 @@ def _row(rank: int, row: Row) -> dict[str, Any]:
         "seeds": [entry.seed for entry in row.counted],
         "verdicts": row.verdicts,
         "states": row.states,
+        "compared": row.compared,
+        "attacks": row.attacks,
         "figures": figures,
     }
 

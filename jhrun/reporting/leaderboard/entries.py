@@ -14,6 +14,7 @@ from jhrun.reporting.leaderboard import configuration
 from jhrun.reporting.leaderboard.cells import FAILED, FINISHED, RUNNING, WAITING, Cell
 from jhrun.reporting.leaderboard.columns import Column, Value, number, values_of, worst_column
 from jhrun.reporting.leaderboard.protocol import PaperRun, paper_run
+from jhrun.reporting.leaderboard.shared import Run, trials
 from jhrun.reporting.summary import summarise
 from jhrun.reporting.tables import STRUCTURE
 from jhrun.reporting.text import one_line
@@ -48,9 +49,10 @@ class Entry:
         seed: as configured, None where that is not known.
         when: when it ended or else began, ISO 8601; empty where it is not known.
         values: its figures; none where it has not finished.
-        verdict: of its newest evaluation, or None.
+        verdict: of its headline, or None.
         evaluated: which checkpoint was evaluated on which examples, in words; empty where it was not.
-        attacks: what the worst case is over, in words; empty where there is none.
+        attacks: how many attacks the worst case is over; 0 where there is none.
+        run: its evaluations, by which it is compared with others.
         settings: of each attack's column, its other settings in words.
         regression: whether it is a regression task.
         curve: of its epochs.
@@ -68,7 +70,8 @@ class Entry:
     values: dict[Column, Value] = field(default_factory=dict)
     verdict: str | None = None
     evaluated: str = ""
-    attacks: str = ""
+    attacks: int = 0
+    run: Run = ()
     settings: dict[Column, str] = field(default_factory=dict)
     regression: bool = False
     curve: Curve = field(default_factory=dict)
@@ -127,7 +130,8 @@ def _read(plain: Entry, folder: Path, report: dict[str, Any]) -> Entry:
         values=values if finished else {},
         verdict=_verdict(report["verdict"]) if finished else None,
         evaluated=_evaluated(report) if finished else "",
-        attacks=", ".join(map(one_line, counted)) if worst and finished else "",
+        attacks=len(counted) if worst and finished else 0,
+        run=trials(RunFolder(folder), report) if finished else (),
         settings={
             column: one_line(words.schedule(report["attacks"][column.attack]["parameters"]))
             for column in values

@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from jhrun.reporting.drawing import BLUE, plain
 from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic, is_worst
-from jhrun.reporting.leaderboard.rows import Board, Row, data_of
+from jhrun.reporting.leaderboard.rows import Board, Row
 from jhrun.reporting.text import drawn
 
 MOST_INTERVALS = 60
@@ -21,7 +21,7 @@ MOST_NAMED = 12
 
 
 def eligible(board: Board) -> list[Row]:
-    """The rows that the front is of: of the same data and worst case as most, and without a verdict of fail."""
+    """The rows that the front is of: those that are compared, without a verdict of fail."""
     return [row for row in _measured(board) if not row.failed]
 
 
@@ -31,8 +31,8 @@ def left_out(board: Board) -> list[Row]:
 
 
 def incomparable(board: Board) -> list[Row]:
-    """The rows that have a worst case, but another one than most have, or of other data."""
-    return [row for row in board.rows if _attacked(row) and not _comparable(board, row)]
+    """The rows that have a worst case, but of other attacks, images or data than those that are compared."""
+    return [row for row in board.rows if _attacked(row) and not row.compared]
 
 
 def front(board: Board) -> list[Row]:
@@ -152,15 +152,11 @@ def _reach(found: Sequence[Statistic]) -> list[list[float]]:
 
 
 def _measured(board: Board) -> list[Row]:
-    return [row for row in board.rows if _attacked(row) and _comparable(board, row)]
+    return [row for row in board.rows if row.compared and board.worst in row.statistics]
 
 
 def _attacked(row: Row) -> bool:
     return CLEAN in row.statistics and any(map(is_worst, row.statistics))
-
-
-def _comparable(board: Board, row: Row) -> bool:
-    return board.worst in row.statistics and data_of(row) == board.data
 
 
 def _means(row: Row, worst: Column | None) -> tuple[float, float]:

@@ -12,8 +12,14 @@ MOST = 10
 """So many rows are named; of more their number is told."""
 
 STATISTICS = (
-    "Each figure is the mean ± the sample standard deviation over the n seeds that have finished, each by its "
-    "newest evaluation; a single seed has no deviation."
+    "Each figure is the mean ± the sample standard deviation over the n seeds that have finished; a single seed "
+    "has no deviation."
+)
+
+
+OVER_ALL = (
+    "The worst case is over all attacks that a run met; the number beside it is theirs. More attacks make it "
+    "lower, so that rows are not ranked by it."
 )
 
 
@@ -24,6 +30,7 @@ def meanings(board: Board) -> list[str]:
     return [
         STATISTICS,
         f"Ranked by {ranked}; below them rows with a verdict of fail, then those without figures.",
+        *([OVER_ALL] if board.shared else []),
         *([MEANING_OF_ROBUST] if False in kinds else []),
         *([MEANING_OF_SKILL] if True in kinds else []),
     ]
@@ -32,7 +39,7 @@ def meanings(board: Board) -> list[str]:
 def notes(board: Board) -> list[str]:
     """Where rows are not quite comparable, and what was left out of them, in sentences."""
     rows = board.rows
-    return [*_data(rows), *_repeated(rows), *_evaluations(rows), *_attacks(board), *_settings(board)]
+    return [*_data(rows), *_repeated(rows), *_evaluations(rows), *_shared(board), *_settings(board)]
 
 
 def named(names: Iterable[str]) -> str:
@@ -73,17 +80,15 @@ def _evaluations(rows: Iterable[Row]) -> list[str]:
     return [f"Evaluated differently: {text} ({named(labels)})." for text, labels in groups.items()]
 
 
-def _attacks(board: Board) -> list[str]:
-    """Over which attacks the worst case is, where it is not always the same."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for row in board.rows:
-        if board.worst in row.statistics:
-            texts = sorted({entry.attacks for entry in row.counted if board.worst in entry.values})
-            groups[" or ".join(texts)].append(row.label)
-    if len(groups) < 2:
-        return [f"The worst case is over {text}." for text in groups]
-    parts = ". ".join(f"Over {text}: {named(labels)}" for text, labels in groups.items())
-    return [f"The worst cases are over different attacks, and fewer attacks make it look better. {parts}."]
+def _shared(board: Board) -> list[str]:
+    """Over which attacks and images rows are compared, and which rows are not."""
+    if board.shared is None:
+        return [board.unread] if board.unread else []
+    apart = [row.label for row in board.rows if not row.compared]
+    return [
+        f"Compared over {board.shared.text}: the attacks, settings and images that all compared rows have.",
+        *([f"Not compared, for other attacks, settings, images or data: {named(apart)}."] if apart else []),
+    ]
 
 
 def _settings(board: Board) -> list[str]:

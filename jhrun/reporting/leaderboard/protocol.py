@@ -6,7 +6,8 @@ from typing import Any
 
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_lines
-from jhrun.reporting.leaderboard.columns import Value, number, share, worst_column
+from jhrun.reporting.joined import claim_of, document, same_network
+from jhrun.reporting.leaderboard.columns import Value, number, share
 from jhrun.reporting.tables import radius
 from jhrun.reporting.text import one_line
 from jhrun.reporting.words import subset
@@ -50,25 +51,28 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
     usual = [e for e in last if (e["attacks"].get("pgd20") or {}).get("accuracy") is not None]
     epsilon = examples = over = ""
     if usual:
-        newest = usual[-1]
-        attack = newest["attacks"]["pgd20"]
+        # on the most examples, with the most steps, and of those that are alike the newest
+        chosen = max(enumerate(usual), key=lambda pair: (*_weight(pair[1]), pair[0]))[1]
+        attack = chosen["attacks"]["pgd20"]
         # at its last iterate, as is published
-        figures |= {"clean": share(newest["clean"]), "pgd20": share(attack.get("last") or attack)}
-        epsilon, examples = radius(number(attack["epsilon"])), _examples(newest)
-        # evaluations of one network at one ε: the strongest counts
-        column = f"worst_case@{epsilon}"
-        rivals = [e for e in last if (found := worst_column(e)) is not None and found.key == column]
-        if rivals:
-            strongest = min(rivals, key=lambda e: number(e["worst_case"]["accuracy"]))
-            figures["worst_case"] = share(strongest["worst_case"])
-            names = ", ".join(one_line(n) for n, a in strongest["attacks"].items() if a["norm"] == "inf")
-            over = ", on ".join(filter(None, (names, _examples(strongest))))
+        figures |= {"clean": share(chosen["clean"]), "pgd20": share(attack.get("last") or attack)}
+        epsilon, examples = radius(number(attack["epsilon"])), _examples(chosen)
+        rivals = [e for e in last if same_network(e, chosen) and claim_of(e) == claim_of(chosen)]
+        joined = document(RunFolder(path), rivals, rivals)
+        figures["worst_case"] = share(joined["worst_case"])
+        names = ", ".join(one_line(n) for n, a in joined["attacks"].items() if a["norm"] == "inf")
+        over = ", on ".join(filter(None, (names, _examples(joined))))
     lines = list(read_lines(RunFolder(path).path / SELECTED))
     for name in ("clean", "pgd20"):
         known = [number(line[name]) for line in lines if line.get(name) is not None]
         if known:
             figures[f"selected_{name}"] = Value(max(known))
     return PaperRun(figures, epsilon, examples, over)
+
+
+def _weight(evaluation: dict[str, Any]) -> tuple[float, float]:
+    attack = evaluation["attacks"]["pgd20"]
+    return number(evaluation["clean"]["n"]), number((attack.get("parameters") or {}).get("steps", 0))
 
 
 def _examples(evaluation: dict[str, Any]) -> str:

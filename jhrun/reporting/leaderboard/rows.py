@@ -5,11 +5,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jhrun.errors import JhrunError
+from jhrun.jsonio import DAMAGED
 from jhrun.records import FAIL
 from jhrun.reporting.leaderboard import configuration
-from jhrun.reporting.leaderboard.columns import CLEAN, MEMORY, PACE, SKILL, Column, Statistic, Value, is_worst
+from jhrun.reporting.leaderboard.columns import (
+    CLEAN,
+    MEMORY,
+    PACE,
+    SKILL,
+    Column,
+    Statistic,
+    Value,
+    ordered,
+    shared_column,
+)
 from jhrun.reporting.leaderboard.entries import Entry
 from jhrun.reporting.leaderboard.labels import labels
+from jhrun.reporting.leaderboard.shared import Shared, agree, compare
 from jhrun.reporting.text import one_line
 
 
@@ -23,6 +36,8 @@ class Row:
         leaves: its keys and values.
         statistics: of the runs that have finished.
         label: what tells it from the other rows.
+        compared: whether its figures and those of the other rows that are compared are of the same data, attacks
+            and images.
     """
 
     entries: list[Entry]
@@ -30,6 +45,7 @@ class Row:
     leaves: configuration.Leaves
     statistics: dict[Column, Statistic] = field(default_factory=dict)
     label: str = ""
+    compared: bool = True
 
     @property
     def counted(self) -> list[Entry]:
@@ -47,6 +63,16 @@ class Row:
         return dict(Counter(entry.state for entry in self.entries))
 
     @property
+    def attacks(self) -> int:
+        """The smallest number of attacks that the worst case of one of its runs is over."""
+        return min((entry.attacks for entry in self.counted), default=0)
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether it has any besides time and memory."""
+        return bool(self.statistics.keys() - {PACE, MEMORY})
+
+    @property
     def failed(self) -> bool:
         """Whether the figures of one of its runs are not to be believed."""
         return FAIL in self.verdicts
@@ -60,15 +86,17 @@ class Board:
         rows: the best first.
         columns: that any row has, in order.
         keys: that differ between rows.
-        worst: the worst case that rows are ranked by; None where there is none.
-        data: what most of the rows that have it were trained on; the front is of these alone.
+        worst: the worst case that rows are ranked by, over the shared attacks; None where there is none.
+        shared: those attacks and images; None likewise.
+        unread: why no worst case is ranked by, where that is to be told.
     """
 
     rows: list[Row]
     columns: list[Column]
     keys: list[str]
     worst: Column | None
-    data: str | None = None
+    shared: Shared | None = None
+    unread: str = ""
 
 
 def board(entries: Sequence[Entry]) -> Board:
@@ -78,19 +106,53 @@ def board(entries: Sequence[Entry]) -> Board:
         entries: of all cells.
 
     Returns:
-        The rows, ranked by the worst case that most runs have, or by a task's skill, then by clean accuracy; after
-        them those with a verdict of fail, and last those without figures.
+        The rows, ranked by the worst case over the attacks, settings and images that all compared rows have, or
+        by a task's skill, then by clean accuracy; after them those with a verdict of fail, those that cannot be
+        compared, and last those without figures.
     """
     rows = [_row(group) for group in _grouped(entries)]
-    columns = _columns(rows)
-    found = Counter(c for row in rows for c, s in row.statistics.items() if is_worst(c) for _ in range(s.n))
-    worst = found.most_common(1)[0][0] if found else None
+    worst, shared, unread = None, None, ""
+    try:
+        worst, shared = _compare(rows)
+    except (JhrunError, *DAMAGED) as failure:
+        unread = one_line(f"No worst case could be ranked by: {failure}.")
+        for row in rows:
+            row.compared = not row.attacks
+    columns = ordered(column for row in rows for column in row.statistics)
     keys = configuration.differing(row.leaves for row in rows if row.leaves)
     _name(rows, keys)
     order = [column for column in (worst, SKILL, CLEAN) if column is not None]
     rows.sort(key=lambda row: (_standing(row), [-_mean(row, column) for column in order]))
-    data = Counter(data_of(row) for row in rows if worst in row.statistics)
-    return Board(rows, columns, keys, worst, data.most_common(1)[0][0] if data else None)
+    return Board(rows, columns, keys, worst, shared, unread)
+
+
+def _compare(rows: Sequence[Row]) -> tuple[Column | None, Shared | None]:
+    """Give the rows that can be compared their figures over the shared attacks, and mark the others."""
+    attacked = [row for row in rows if any(entry.run for entry in row.counted)]
+    if not attacked:
+        return None, None
+    found = Counter(_examined(row) for row in attacked)
+    usual = found.most_common(1)[0][0]
+    places, attacks = agree(
+        [[entry.run for entry in row.counted] if _examined(row) == usual else [] for row in attacked]
+    )
+    chosen = [attacked[i] for i in places]
+    here = set(map(id, chosen))
+    for row in rows:
+        row.compared = id(row) in here or not row.has_figures
+    if not chosen:
+        return None, None
+    shared, figures = compare([entry.run for row in chosen for entry in row.counted], attacks)
+    column, left = shared_column(attacks[0].norm, attacks[0].epsilon), iter(figures)
+    for row in chosen:
+        clean, worst = zip(*(next(left) for _ in row.counted), strict=True)
+        row.statistics |= {CLEAN: Statistic.of(clean), column: Statistic.of(worst)}
+    return column, shared
+
+
+def _examined(row: Row) -> tuple[str, int]:
+    """The data of a row, and how many test examples there are."""
+    return data_of(row), max((test.total for entry in row.counted for test in entry.run), default=0)
 
 
 def data_of(row: Row) -> str:
@@ -162,15 +224,10 @@ def _tell_apart(rows: Sequence[Row], by: Callable[[Row, int], str]) -> None:
             row.label = f"{label} ({more})".strip() if more else label
 
 
-def _columns(rows: Sequence[Row]) -> list[Column]:
-    """In the order of the first run that has each; worst cases after all attacks, time and memory last."""
-    found = dict.fromkeys(column for row in rows for column in row.statistics)
-    return sorted(found, key=lambda c: 2 if c in {PACE, MEMORY} else 1 if is_worst(c) else 0)
-
-
 def _standing(row: Row) -> int:
-    figures = row.statistics.keys() - {PACE, MEMORY}
-    return 2 if not figures else 1 if row.failed else 0
+    if not row.has_figures:
+        return 3
+    return 2 if not row.compared else 1 if row.failed else 0
 
 
 def _mean(row: Row, column: Column) -> float:

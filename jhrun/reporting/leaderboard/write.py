@@ -74,7 +74,8 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
     write_aside(output / "leaderboard.tex", documents.latex(found))
     for ending, content in pages(
         "leaderboard",
-        table_rows=table,
+        table_rows=[line for line in table if line[0] != "–"],
+        apart=[table[0], *rest] if (rest := [line for line in table if line[0] == "–"]) else [],
         meanings=meanings(found),
         notes=remarks,
         pictures=pictures,
@@ -110,7 +111,7 @@ def _front(found: Board) -> Picture | None:
         "" if len(best) <= MOST_NAMED else f"The {MOST_NAMED} most accurate have theirs.",
         f"On the front: {named(f'{rank[id(row)]} {row.label}' for row in best)}.",
         f"Left out, for the verdict on a run of theirs is fail: {named(row.label for row in out)}." if out else "",
-        f"Not drawn, of other data or another worst case: {named(row.label for row in others)}." if others else "",
+        f"Not drawn, for they are not compared: {named(row.label for row in others)}." if others else "",
     ]
     title = "Clean against worst-case accuracy: the Pareto front"
     return Picture.of("front", title, " ".join(filter(None, words)), front_figure(found), front_data(found))

@@ -9,7 +9,14 @@ from jhrun.cli import main
 from jhrun.config import stored
 from jhrun.jsonio import read_json, write_json
 
-TINY = ["model=mlp", "model.widths=[8]", "train.epochs=1", "solver=lanczos", "solver.iterations=1"]
+TINY = [
+    "model=mlp",
+    "model.widths=[8]",
+    "train.epochs=1",
+    "solver=lanczos",
+    "solver.iterations=1",
+    "attack=[fgsm,pgd20]",
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,34 @@
 """How cells become rows: what is one configuration, which run of a seed counts, and who is first."""
 
 import statistics
+from dataclasses import replace
 
 import pytest
 
 from jhrun.reporting.leaderboard.cells import Cell
-from jhrun.reporting.leaderboard.columns import CLEAN, Column, Value
+from jhrun.reporting.leaderboard.columns import CLEAN, Column, Value, shared_column
 from jhrun.reporting.leaderboard.entries import Entry
 from jhrun.reporting.leaderboard.front import front, incomparable, left_out
 from jhrun.reporting.leaderboard.notes import notes
 from jhrun.reporting.leaderboard.rows import board
+from jhrun.reporting.leaderboard.shared import Attack, Trial
 
-WORST = Column("worst_case@0.1", "worst case")
+WORST = shared_column("inf", 0.1)
+FGSM = Attack("inf", 0.1, "fgsm", "")
 
 
 def entry(
     clean=0.9, worst=0.5, *, weight=0.1, seed=0, state="finished", when="", code=None, verdict="pass", known=True
 ):
-    values = {CLEAN: Value(clean, (clean - 0.1, clean + 0.1)), WORST: Value(worst, (worst - 0.1, worst + 0.1))}
+    shares = Value(clean, (clean - 0.1, clean + 0.1)), Value(worst, (worst - 0.1, worst + 0.1))
+    values = {CLEAN: shares[0], Column("worst_case@0.1", "worst case"): shares[1]}
+    run = [Trial({FGSM: frozenset()}, 10, 10, *shares, None)]
     leaves = {"regularizer.weight": weight}
     finished = state == "finished"
     return Entry(
         Cell(None), state, leaves=leaves, code=code, known=known, seed=seed, when=when,
-        values=values if finished else {}, verdict=verdict if finished else None,
+        values=values if finished else {}, run=run if finished else [], attacks=1,
+        verdict=verdict if finished else None,
     )  # fmt: skip
 
 
@@ -77,9 +83,10 @@ def test_the_front_is_what_nothing_beats_and_a_failed_verdict_is_not_on_it():
 def test_the_front_is_of_one_data_set_and_one_worst_case():
     other, elsewhere = entry(0.99, 0.99, weight=3), entry(weight=4)
     other.leaves["dataset._target_"] = "x.mnist"
-    elsewhere.values[Column("worst_case@0.2", "another")] = elsewhere.values.pop(WORST)
+    (test,) = elsewhere.run
+    elsewhere.run[:] = [replace(test, attacks={FGSM._replace(epsilon=0.2): frozenset()})]
     found = board([entry(0.9, 0.2, weight=1), entry(0.8, 0.4, weight=2), other, elsewhere])
-    assert (found.worst, found.data) == (WORST, "unknown data")
+    assert found.worst == WORST
     assert {row.leaves["regularizer.weight"] for row in front(found)} == {1, 2}
     assert {row.leaves["regularizer.weight"] for row in incomparable(found)} == {3, 4}
     assert any("different data" in note for note in notes(found))

@@ -32,6 +32,7 @@ def test_every_figure_is_the_mean_of_the_runs_own_reports(runs, report_of):
         "fgsm@0.1": [r["attacks"]["fgsm"]["accuracy"] for r in reports],
         "pgd20@0.1": [r["attacks"]["pgd20"]["accuracy"] for r in reports],
         "worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
+        "shared_worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
         "seconds_per_epoch": [r["epochs"][0]["seconds"] for r in reports],
         "memory": [r["epochs"][0]["memory"] for r in reports],
     }
