@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,28 @@ class _Log(logging.FileHandler):
 
 
 @contextmanager
+def remembered() -> Iterator[None]:
+    """What is said before there is a folder goes to the log that ``logged`` begins."""
+    early = MemoryHandler(capacity=10_000, flushLevel=logging.CRITICAL + 1, flushOnClose=False)
+    log.addHandler(early)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(early)
+        early.close()
+
+
+@contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
     """What is said goes to the run's log too, with the traceback of whatever ends the work."""
     handler = _Log(folder.log, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for early in [other for other in log.handlers if isinstance(other, MemoryHandler)]:
+        early.setTarget(handler)
+        early.flush()
+        log.removeHandler(early)
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -107,8 +107,9 @@ def configured(overrides: tuple[str, ...], code: str, number: int, label: str) -
         The job, with its configuration or the reason why that was refused.
     """
     config, error = None, None
+    # a word that is not there ends the sweep; a value out of range, of a range of them, its job alone
+    composed, _ = complete("train", prepare(list(overrides), multirun=False))
     try:
-        composed, _ = complete("train", prepare(list(overrides), multirun=False))
         config = stored.plain(composed)
     except ConfigError as refusal:
         error = str(refusal)

@@ -23,6 +23,7 @@ from jhrun.commands.session import (
     log,
     logged,
     records_read,
+    remembered,
     resources_named,
     say,
     status_kept,
@@ -58,6 +59,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         stack.enter_context(preemptible())
         different: list[str] = []
         if resume is None:
+            stack.enter_context(remembered())
             stack.enter_context(resources_named(output))
             require_empty(output)
             values = call
