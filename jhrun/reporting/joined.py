@@ -136,7 +136,10 @@ def document(folder: RunFolder, group: Sequence[Record], related: Sequence[Recor
     if len(group) > 1:
         lead, figures = _joined(folder, group)
     attacks = dict(lead.get("attacks") or {})
-    for record in reversed(group):
+    # of an attack that several others have, the one on most examples, and then the newest
+    for record in sorted(
+        group, key=lambda r: ((r.get("clean") or {"n": 0})["n"], str(r.get("date"))), reverse=True
+    ):
         attacks |= {name: record["attacks"][name] for name in claimed(record) if name not in attacks}
     # of what needs no attack, every evaluation of the network has its say: of most examples, the newest
     others = sorted([*related, *group], key=lambda r: (r is lead, r in group, (r.get("clean") or {"n": 0})["n"]))

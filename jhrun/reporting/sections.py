@@ -51,13 +51,13 @@ def joined_words(report: dict[str, Any]) -> str:
         return f"Pinned: these are the figures of evaluation {report['evaluation']} alone."
     names = report["joined"]
     others = len(report["evaluations"]) - len(names)
-    text = f"Of {words.counted(others, 'other evaluation')} see below." if others else ""
+    text = f"Below: {words.counted(others, 'other evaluation')}, of another claim." if others else ""
     if len(names) < 2:
         return f"These are the figures of evaluation {names[0]}. {text}".strip()
     return (
         f"The worst case is over {len(names)} evaluations of the same network at the same ε ({', '.join(names)}): "
-        f"an example counts when it withstood each one that attacked it. Examples, clean accuracy and verdict are "
-        f"those of {report['evaluation']}. {text}"
+        "an example counts when it is right in each one that attacked it. Examples, clean accuracy and verdict "
+        f"are those of {report['evaluation']}. {text}"
     ).strip()
 
 

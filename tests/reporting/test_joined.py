@@ -44,6 +44,7 @@ class Evaluations:
         clean = {"accuracy": float((each["clean"] == 0).mean()), "n": len(index), "ci95": [0, 1]}
         self.records[name] = {
             "name": name,
+            "date": f"2026-01-01T00:00:{len(self.records):02}",
             "checkpoint": checkpoint,
             "epoch": epoch,
             "total": N,
@@ -87,6 +88,15 @@ def test_an_example_counts_when_it_withstood_every_evaluation_that_attacked_it(m
     assert found["per_class"]["a"]["worst_case"] == found["worst_case"]
     low, high = found["worst_case"]["ci95"]
     assert low < 15 / 20 < high
+
+
+def test_of_an_attack_that_the_leading_evaluation_lacks_the_one_on_most_examples_is_shown(made):
+    made.add("quick", {"fgsm": {1, 2}})
+    made.add("standard", {"apgd": {1, 2, 3}}, complete=True)
+    made.add("weak", {"fgsm": set()}, index=[5, 6])
+    found = made.headline
+    assert found["evaluation"] == "standard"
+    assert (found["attacks"]["fgsm"]["n"], found["attacks"]["fgsm"]["accuracy"]) == (N, 17 / 20)
 
 
 def test_a_weaker_evaluation_of_a_subset_changes_nothing_for_the_better(made):

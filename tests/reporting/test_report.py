@@ -21,7 +21,14 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 def run(tmp_path_factory):
     """A run whose folder's name would break a page that forgets to escape."""
     folder = tmp_path_factory.mktemp("report") / "<b>&'run"
-    small = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
+    small = [
+        "model=mlp",
+        "model.widths=[16]",
+        "train.epochs=2",
+        "solver=lanczos",
+        "solver.iterations=2",
+        "attack=[fgsm,pgd20]",
+    ]
     assert main(["train", *small, f"hydra.run.dir={folder}"]) == 0
     return folder
 
