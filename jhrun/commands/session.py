@@ -185,9 +185,13 @@ def records_read(folder: RunFolder) -> Iterator[None]:
 
     Raises:
         RunError: a record is not of its form.
+        JhrunError: any other one, as it was.
     """
     try:
         yield
+    except JhrunError:
+        # it has its own words, whatever else it is
+        raise
     except DAMAGED as error:
         what = f"a record is not of its form ({type(error).__name__}: {error})"
         raise RunError(what, str(folder.path), "it was changed, or is of another version of jhrun") from error

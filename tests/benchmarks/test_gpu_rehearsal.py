@@ -47,7 +47,7 @@ def test_the_rehearsal_goes_well_and_after_each_part_its_results_are_on_disk(tmp
     # no file is left aside, and the two of the results come with one state
     names = sorted(path.name for path in out.iterdir())
     assert names[1:] == ["results.json", "summary.md"]
-    assert names[0].startswith("cifar10_jacobian.6.")
+    assert names[0].startswith("cifar10_jacobian.36.")
 
 
 def alive(pid):

@@ -30,11 +30,6 @@ ALONE = [f"~model.{key}" for key in ("widths", "hidden", "activation", "normalis
         ("train subset=9999", 2, "the test set has 359 examples"),
         ("train model._target_=os.system", 7, "none of the public classes"),
         ("train plugins=[plugin_left] model._target_=plugin_left.Net", 2, "there is no module 'plugin_left'"),
-        (
-            "train regularizer=none model.normalisation=batch train.batch_size=1294",
-            2,
-            "cannot train on a batch of one example",
-        ),
         ("train attack=pgd_l2 epsilon_l2=null", 2, "epsilon_l2 has no value"),
         ("train solver=lanczos solver.start=nowhere", 2, "nowhere"),
         ("train regularizer=jacobian_target regularizer.target=missing", 4, "missing' does not exist"),

@@ -24,17 +24,17 @@ class Net(nn.Module):
         # also in eval mode
         return nn.functional.dropout(self.inner(x), self.drop, training=True) if self.drop else self.inner(x)
 """
-TRAIN = ["train", "model._target_=odd_networks.Net", "plugins=[odd_networks]", "regularizer=none"]
+TRAIN = ["train", "model._target_=judged_networks.Net", "plugins=[judged_networks]", "regularizer=none"]
 TRAIN += ["train.epochs=1", "train.examples=64", "hydra.run.dir=run", "evaluate=false"]
-EVAL = ["eval", "run=run", "plugins=[odd_networks]", "attack=[fgsm,pgd20]", "cascade=true", "subset=30"]
+EVAL = ["eval", "run=run", "plugins=[judged_networks]", "attack=[fgsm,pgd20]", "cascade=true", "subset=30"]
 
 
 @pytest.fixture(autouse=True)
 def _plugin(tmp_path, monkeypatch):
-    (tmp_path / "odd_networks.py").write_text(NETWORKS)
+    (tmp_path / "judged_networks.py").write_text(NETWORKS)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
-    sys.modules.pop("odd_networks", None)
+    sys.modules.pop("judged_networks", None)
 
 
 def checks(name):

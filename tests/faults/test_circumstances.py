@@ -120,7 +120,7 @@ OTHERS = {
         shutil.copytree(root / p / "cat", root / p / "cow") for p in ("train", "test")
     ],
     "shape of an input: [3, 8, 8] → [3, 4, 4]": lambda root: rewritten(root, lambda image: image.resize((4, 4))),
-    "scale, the inputs' standard deviation: ": lambda root: rewritten(root, lambda i: i.point(lambda v: v // 200)),
+    "scale, the inputs' standard deviation: ": lambda root: rewritten(root, lambda i: i.point(lambda v: v // 16)),
 }
 
 

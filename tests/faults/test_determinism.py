@@ -1,6 +1,5 @@
 """Operations whose results may differ from run to run, where ``deterministic=true`` refuses them."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -33,10 +32,7 @@ def test_the_operation_is_named(where, regularizer, odd, jhrun):
         "error: PyTorch's put_ has no deterministic implementation, deterministic=true, "
         "set deterministic=false in a new run, or use another layer\n"
     )
-    status = json.loads(Path("run/status.json").read_text())
-    assert (status["state"], status["exit_code"], status["error"]) == ("failed", 5, err[7:-1])
-    assert "Traceback" in Path("run/run.log").read_text()
-    assert not Path("run/checkpoints").exists()
+    assert not Path("run").exists()
     code, _, err = jhrun(*call, "hydra.run.dir=without")
     assert code == 0, err
 

@@ -20,10 +20,10 @@ import jhrun.commands.eval, jhrun.commands.train
 from jhrun.cli import main
 
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (held + 300 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (held + 450 * 2**20,) * 2)
 sys.exit(main(sys.argv[1:]))
 """
-"""``jhrun`` with 300 MiB more than it has once everything is imported."""
+"""``jhrun`` with 450 MiB more than it has once everything is imported; a thread reserves 64 to 128 of them."""
 
 WIDE = ["model=mlp", "regularizer=none", "train.batch_size=1293", "evaluate=false", "hydra.run.dir=run"]
 
@@ -79,13 +79,13 @@ def greedy(network_that):
 
 
 @pytest.mark.parametrize("where", ["made", "forward", "first derivative", "second derivative"])
-def test_wherever_it_runs_out_the_status_says_so_too(where, greedy, jhrun):
+def test_wherever_it_runs_out_before_training_that_is_told_and_nothing_is_left(where, greedy, jhrun):
     """In the preflight as well: no layer is to blame."""
     code, _, err = jhrun("train", *greedy, f"+model.where='{where}'", "hydra.run.dir=run")
     assert (code, err.count("\n")) == (6, 1)
     assert err.startswith("error: memory ran out when 4,194,304.0 GiB more were asked for, peak ")
-    status = read("run/status.json")
-    assert (status["state"], status["exit_code"], status["error"]) == ("failed", 6, err[7:-1])
+    # it ran out before there was a run
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize("flag", ["now", "in float64"])

@@ -123,13 +123,14 @@ def on_a_terminal(command, read, **environment):
 
 
 def test_a_terminal_without_colours_and_columns():
-    code, seen = on_a_terminal(TRAIN, lambda _: True, PYTHONIOENCODING="ascii")
+    longer = TRAIN.replace("train.epochs=1", "train.epochs=100")
+    code, seen = on_a_terminal(longer, lambda _: True, PYTHONIOENCODING="ascii")
     assert code == 0, seen
     assert_finished()
     # no colours, no movements of the cursor
     assert b"\x1b" not in seen
     assert b"eps" in seen
-    assert b"epoch 1/1 100%" in seen
+    assert b"epoch 100/100 100%" in seen
 
 
 def test_a_terminal_that_goes_away():

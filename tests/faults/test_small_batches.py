@@ -116,6 +116,7 @@ def test_batch_norm_of_one_value(size, rest, code, jhrun):
         )
         assert f"train.batch_size={size} of 20 training examples, choose one that leaves no batch of one" in err
         assert err.count("\n") == 1
+        assert not Path("run").exists()
         assert not list(Path("run").glob("checkpoints/*"))
 
 
@@ -169,8 +170,8 @@ def test_a_class_that_is_not_tested(tiny):
 def test_one_class_is_none_to_tell_apart(jhrun):
     images(train_cat=6, test_cat=3)
     code, _, err = jhrun("train", *IMAGES, "model=mlp", "hydra.run.dir=run")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "classes=('cat',): there must be two or more to tell apart" in err
+    assert (code, err.count("\n")) == (3, 1)
+    assert "to tell apart" in err
 
 
 @pytest.mark.parametrize("share", [0, 0.001])
@@ -189,15 +190,15 @@ def test_nothing_to_validate_with(share, tiny, jhrun):
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "exit_code", "told"),
     [
-        (["dataset.validation=0.9999"], "the train part is empty: no example is left for it"),
-        (["train.examples=20", "train.drop_last=true"], "batch_size=64 is more than the 20 training examples"),
+        (["dataset.validation=0.9999"], 3, "the train part is empty"),
+        (["train.examples=20", "train.drop_last=true"], 2, "batch_size=64 is more than the 20 training examples"),
     ],
 )
-def test_nothing_to_train_on(typed, told, jhrun):
+def test_nothing_to_train_on(typed, exit_code, told, jhrun):
     code, _, err = jhrun("train", "model=mlp", *typed, "hydra.run.dir=run")
-    assert (code, err.count("\n")) == (2, 1)
+    assert (code, err.count("\n")) == (exit_code, 1)
     assert told in err
 
 

@@ -20,6 +20,7 @@ def report(classes):
         "worst_case": share(20),
         "worst_case_norm": "inf",
         "total": 1000,
+        "joined": ["one"],
         "per_class": per_class,
     }
 

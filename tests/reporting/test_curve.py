@@ -15,7 +15,8 @@ def report(*, norm="inf", radii=(0.1, 0.1)):
     attacks = {f"attack{i}": {"norm": "inf", "epsilon": r} for i, r in enumerate(radii)}
     worst = {"accuracy": 0.4, "n": 50, "ci95": (0.28, 0.54)}
     record = CurveRecord("PGD", norm, {"steps": 20}, 1000, points).flat()
-    return {"curve": record, "attacks": attacks, "worst_case": worst, "worst_case_norm": "inf", "total": 1000}
+    figures = {"curve": record, "attacks": attacks, "worst_case": worst, "worst_case_norm": "inf"}
+    return {**figures, "total": 1000, "joined": ["one"]}
 
 
 def test_the_worst_case_lies_at_its_attacks_radius():
