@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
     if not given.pack and given.state:
         parser.error("--state goes with --pack: a call takes the state that was packed")
     if given.files < 3:
-        parser.error(f"--files {given.files}: at least 3, two of which are results.json and summary.md")
+        parser.error(f"--files {given.files}: at least 3: results.json, summary.md and one file of state")
     for name in ("data", "state"):
         path = getattr(given, name)
         if path and not path.exists():

@@ -18,7 +18,7 @@ from gpu.summary import section  # noqa: E402
 PAGE = "docs/measurements.md"
 BEGIN, END = "<!-- benchmarks/gpu_collect.py writes from here -->", "<!-- to here -->"
 OTHERS = ("card", "tests")
-"""Parts of every call, of which the newest is kept."""
+"""Parts of every call. The newest result of each is kept."""
 
 
 def collect(out: Path, root: Path = jobs.ROOT) -> list[str]:

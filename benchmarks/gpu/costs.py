@@ -74,7 +74,7 @@ class Bench:
         """Make the images.
 
         Args:
-            part: with ``width``, ``batch``, ``shape``, ``rounds``, ``truth`` (examples of which it is taken).
+            part: with ``width``, ``batch``, ``shape``, ``rounds``, ``truth`` (how many examples measure it).
         """
         given = part.order.arguments
         self.part, self.device = part, part.device

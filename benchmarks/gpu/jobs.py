@@ -124,7 +124,7 @@ def choose(
 
 
 def mark(states: dict[str, str], path: Path = QUEUE) -> None:
-    """Write new states of jobs into the queue; all else in the file stays as it is.
+    """Write new states of jobs into the queue. The rest of the file does not change.
 
     Args:
         states: by the jobs' names.
