@@ -2,10 +2,10 @@
 
     python benchmarks/bits.py BEFORE AFTER [--cases WORDS]
 
-Each commit is checked out into a folder of its own and run there, on one thread, by the interpreter at hand. A case
-is a regularizer with a solver, plain or with everything else at once: a fraction, micro-batches, held augmentation,
-schedules, memories in half precision. Each is interrupted in the middle of an epoch, saved, and resumed by objects
-that are made anew.
+Each commit is checked out into a folder of its own and run there, on one thread, by the interpreter at hand. A
+case is a regularizer with a solver, plain or with everything else at once: a fraction, micro-batches, held
+augmentation, schedules, memories in half precision. Each is interrupted in the middle of an epoch, saved, and
+resumed by objects that are made anew.
 """
 
 import argparse

@@ -23,7 +23,8 @@ from jhrun.linalg import Auto, Exact, Hutchinson, Lanczos, Power, Solver, Tracke
 from jhrun.models import CNN
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian, Penalty
-from jhrun.training import Interrupted, Regularizer, Trainer, TrainOptions
+from jhrun.terms import Weighted, penalised
+from jhrun.training import Interrupted, Trainer, TrainOptions
 
 TRAIN, VALIDATION = 10_000, 1_000
 LEARNING_RATE = 1e-3
@@ -93,12 +94,12 @@ def cut(data: Dataset, seed: int, test: int) -> Dataset:
     )
 
 
-def regularizer(job: Job) -> Regularizer:
+def terms(job: Job) -> list[Weighted]:
     """What is added to the loss: nothing, or the method's penalty of its matrix."""
     if job.matrix is None:
-        return Regularizer((), lambda _: 0.0, lambda _: Hutchinson())
+        return penalised((), Hutchinson(), 0.0)
     method = METHODS[job.method]
-    return Regularizer([method.penalties[job.matrix]()], lambda _: job.weight, lambda _: method.solver)
+    return penalised([method.penalties[job.matrix]()], method.solver, job.weight)
 
 
 def train(job: Job, data: Dataset) -> tuple[Trainer, float]:
@@ -123,7 +124,7 @@ def train(job: Job, data: Dataset) -> tuple[Trainer, float]:
         model,
         replace(data, validation=data.train[:0]),
         CrossEntropy(),
-        regularizer(job),
+        terms(job),
         torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, weight_decay=5e-4),
         lambda _: LEARNING_RATE * max(0.0, 1 - share()),
         TrainOptions(epochs=sys.maxsize, batch_size=BATCH),

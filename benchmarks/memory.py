@@ -17,7 +17,8 @@ from jhrun.linalg import Exact, Lanczos, Solver, Tracked
 from jhrun.models import resnet18
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian, Penalty
-from jhrun.training import Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Trainer, TrainOptions
 
 
 def trainer(width: int, batch: int, penalties: list[Penalty], solver: Solver, micro_batch: int | None) -> Trainer:
@@ -29,7 +30,7 @@ def trainer(width: int, batch: int, penalties: list[Penalty], solver: Solver, mi
         model,
         replace(data, validation=data.train[:0]),
         CrossEntropy(),
-        Regularizer(penalties, lambda _: 0.25, lambda _: solver),
+        penalised(penalties, solver, 0.25),
         torch.optim.Adam(model.parameters(), lr=0.0),
         lambda _: 0.0,
         TrainOptions(epochs=1, batch_size=batch, micro_batch=micro_batch),

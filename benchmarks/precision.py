@@ -18,7 +18,8 @@ from jhrun.linalg import Exact, Lanczos, Solver
 from jhrun.models import resnet18
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian, Penalty
-from jhrun.training import Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Trainer, TrainOptions
 
 METHODS: dict[str, tuple[list[Penalty], Solver]] = {
     "plain": ([], Exact()),
@@ -38,7 +39,7 @@ def trainer(
         model,
         replace(data, validation=data.train[:0]),
         CrossEntropy(),
-        Regularizer(penalties, lambda _: 0.25, lambda _: solver),
+        penalised(penalties, solver, 0.25),
         torch.optim.Adam(model.parameters(), lr=0.0),
         lambda _: 0.0,
         TrainOptions(epochs=1, batch_size=batch, **options),
@@ -78,9 +79,10 @@ def main() -> None:
             clock = time.process_time if number and arguments.device == "cpu" else time.perf_counter
             begun = clock()
             case.take_step(batch)
-            case.sums.tolist()
+            case.columns.totals.tolist()
             seconds = clock() - begun
-            case.step, case.sums = 0, torch.zeros_like(case.sums)
+            case.step = 0
+            case.columns.clear()
             if number:
                 times[name].append(seconds)
             else:

@@ -1,11 +1,9 @@
 """The published algorithm as a penalty, so that a trainer takes it like any other."""
 
 import torch
-from torch import nn
 
-from jhrun.benchmark import paper
+from jhrun.benchmark.paper import paper_at
 from jhrun.linalg import Operator, Solver
-from jhrun.objectives import Objective
 from jhrun.penalties import Penalty, PenaltyOutput
 from jhrun.penalties.penalty import Forward
 from jhrun.records import Batch
@@ -26,16 +24,12 @@ class Published(Penalty):
         """
         raise NotImplementedError("the published algorithm has no operator")
 
-    def __call__(
+    def at(
         self,
-        model: nn.Module,
-        objective: Objective,
-        batch: Batch,
+        forward: Forward,
+        batch: Batch,  # noqa: ARG002 - the pass is over it
         solver: Solver,  # noqa: ARG002 - see above
         generator: torch.Generator | None = None,
-        *,
-        taylor: bool = False,  # noqa: ARG002 - nested reverse mode alone
-        preflight: bool = True,  # noqa: ARG002 - nothing of ours is looked at
     ) -> PenaltyOutput:
         """‖vᵀA‖² as it was published."""
-        return paper(self.matrix, model, objective, batch, self.iterations, generator)
+        return paper_at(self.matrix, forward, self.iterations, generator)

@@ -29,8 +29,10 @@ from jhrun.models import resnet18
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
 from jhrun.records import Batch, EpochRecord
+from jhrun.schedules import schedule
 from jhrun.seeds import derive, generator
-from jhrun.training import Regularizer, Trainer, TrainOptions, schedule
+from jhrun.terms import Spectral, penalised
+from jhrun.training import Trainer, TrainOptions
 from jhrun.training.validation import validate
 
 STEPS = 4
@@ -90,7 +92,7 @@ def candidates(trainer: Trainer, batch: Batch, memory: Tracked) -> dict[str, Ten
     Returns:
         Shares by name, (B,) each.
     """
-    penalty = trainer.regularizer.penalties[0]
+    penalty = spectral(trainer).penalties[0]
     whole = operator(trainer.model, trainer.objective, penalty, batch)
     matrix = whole if whole.symmetric else whole.gram()
     random = generator("cpu", 0, "probe", trainer.epoch)
@@ -156,7 +158,7 @@ def prepared(arguments: argparse.Namespace) -> Trainer:
         model,
         dataset,
         CrossEntropy(),
-        Regularizer([penalty], weight, lambda _: solver),
+        penalised([penalty], solver, weight),
         torch.optim.Adam(model.parameters(), lr=arguments.lr, weight_decay=5e-4),
         schedule(arguments.lr, epochs),
         TrainOptions(epochs, arguments.batch),
@@ -164,11 +166,18 @@ def prepared(arguments: argparse.Namespace) -> Trainer:
     )
 
 
+def spectral(trainer: Trainer) -> Spectral:
+    """The trainer's penalty."""
+    term = trainer.terms[1].term
+    assert isinstance(term, Spectral)
+    return term
+
+
 def probed(trainer: Trainer, examples: int) -> dict[str, list[float]]:
     """The summary of every way to a direction, on the coming epoch's first examples."""
-    size, solver = trainer.options.batch_size, trainer.regularizer.solver(trainer.epoch)
+    size, solver = trainer.options.batch_size, spectral(trainer).directions.solver
     assert isinstance(solver, Tracked)
-    memory = trainer.directions.tracked.get(0, solver.over(len(trainer.dataset.train)))
+    memory = spectral(trainer).directions.tracked.get(0, solver.over(len(trainer.dataset.train)))
     coming = islice(trainer.dataset.epoch(trainer.epoch, size, seed=trainer.seed), -(-examples // size))
     found = [candidates(trainer, batch, memory) for batch in coming]
     return {name: summary(torch.cat([shares[name] for shares in found])) for name in PRODUCTS if name in found[0]}

@@ -18,7 +18,8 @@ from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian, Penalty
 from jhrun.penalties.penalty import Forward
 from jhrun.records import Batch
-from jhrun.training import Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Trainer, TrainOptions
 
 WEIGHT = 0.25
 PENALTIES: dict[str, type[Penalty]] = {"jacobian": Jacobian, "hessian": Hessian}
@@ -116,7 +117,7 @@ def trainer(
         model,
         data,
         CrossEntropy(),
-        Regularizer(penalties, lambda _: WEIGHT, lambda _: finder),
+        penalised(penalties, finder, WEIGHT),
         optimizer(model.parameters(), lr=0.0),
         lambda _: 0.0,
         TrainOptions(epochs=1, batch_size=batch, bf16=case.precision == "bf16", drop_last=True),

@@ -18,7 +18,8 @@ from jhrun.models import resnet18
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
 from jhrun.records import EpochRecord
-from jhrun.training import Interrupted, Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Interrupted, Trainer, TrainOptions
 from jhrun.training.checkpoint import Checkpoint
 
 STAGES = {0.0: (1e-3, 0.25), 0.5: (1e-4, 0.5), 0.7: (1e-5, 0.75), 0.9: (1e-6, 0.95)}
@@ -59,7 +60,7 @@ def trainer(part: Part, data: Dataset, width: int) -> Trainer:
         model,
         data,
         CrossEntropy(),
-        Regularizer(penalties, lambda epoch: stage(epoch, epochs)[1], lambda _: solver),
+        penalised(penalties, solver, lambda epoch: stage(epoch, epochs)[1]),
         torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=5e-4),
         lambda epoch: stage(epoch, epochs)[0],
         TrainOptions(epochs=epochs, batch_size=given["batch"], drop_last=True),
@@ -75,11 +76,7 @@ def width_that_fits(part: Part, data: Dataset) -> int:
         tensors = state.named(made.checkpoint())
         # Adam keeps two numbers for each weight, and the directions come beside them
         moments = {f"state.optimizer.{n}.{i}": p for n, p in enumerate(made.model.parameters()) for i in range(2)}
-        kept = (
-            {"state.tracked": torch.empty(len(data.train), data.spec.outputs)}
-            if made.regularizer.penalties
-            else {}
-        )
+        kept = {"state.tracked": torch.empty(len(data.train), data.spec.outputs)} if len(made.terms) > 1 else {}
         if state.level_that_fits(tensors | moments | kept, part.order.files * part.order.file_limit) is not None:
             return width
         width //= 2

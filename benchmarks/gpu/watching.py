@@ -106,7 +106,8 @@ def phases(trainer: Trainer, step: Step, device: torch.device) -> dict[str, dict
     with ExitStack() as stack:
         wrap = [(trainer.model, "forward", "forward"), (torch.Tensor, "backward", "backward")]
         wrap += [(trainer_module, "finite_step", "update")]
-        wrap += [(penalty, "direction", "search") for penalty in trainer.regularizer.penalties]
+        penalties = [p for one in trainer.terms for p in getattr(one.term, "penalties", ())]
+        wrap += [(penalty, "direction", "search") for penalty in penalties]
         for owner, attribute, name in wrap:
             stack.enter_context(patch.object(owner, attribute, timed(name, getattr(owner, attribute))))
         with torch.profiler.profile(activities=kinds) as profile:

@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jhrun.linalg import Direction
 from jhrun.objectives import Objective
-from jhrun.penalties import PenaltyOutput
+from jhrun.penalties import Forward, PenaltyOutput
 from jhrun.records import Batch
 
 BREAKDOWN = 1e-5
@@ -48,6 +48,24 @@ def paper(
     with sdpa_kernel(SDPBackend.MATH):
         outputs = model(x)
     losses = objective(outputs, batch.targets)
+    return paper_at(matrix, Forward(x, outputs, losses, batch.targets, objective), iterations, generator)
+
+
+def paper_at(
+    matrix: str, forward: Forward, iterations: int, generator: torch.Generator | None = None
+) -> PenaltyOutput:
+    """The same of a forward pass that is there.
+
+    Args:
+        matrix: ``jacobian`` or ``hessian``.
+        forward: whose inputs are leaves.
+        iterations: n; 0 stands for a Gaussian probe in place of a found direction.
+        generator: of the random start.
+
+    Returns:
+        As a penalty's.
+    """
+    x, outputs, losses = forward.inputs, forward.outputs, forward.losses
     if matrix == "hessian":
         (gradient,) = torch.autograd.grad(losses.sum(), x, create_graph=True)
         start = gradient

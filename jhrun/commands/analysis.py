@@ -8,7 +8,7 @@ from torch import nn
 
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import say
-from jhrun.config import objects
+from jhrun.config import loss
 from jhrun.data import Dataset, Part
 from jhrun.evaluation import Evaluation
 from jhrun.evaluation.analysis import outcomes, record, save_analysis
@@ -16,6 +16,7 @@ from jhrun.evaluation.curvature import Estimator, curvature
 from jhrun.evaluation.slices import slices
 from jhrun.linalg.auto import solver_named
 from jhrun.records import Decision
+from jhrun.terms import Spectral
 
 
 def run_curvature(
@@ -47,7 +48,7 @@ def run_curvature(
         plugins: packages that the configuration may name.
         decisions: of the run's ``solver=auto``.
     """
-    objective = objects.objective(values, plugins)
+    objective = loss.objective(values, plugins)
     with Progress("curvature", len(part)) as progress:
         found = curvature(
             model,
@@ -91,12 +92,16 @@ def estimator(
         The first penalty and the solver; None without a penalty, and for a distance to a target, whose norm is not
         measured and which need not be loaded.
     """
-    first = values["regularizer"]["penalties"][:1]
+    first = values["regularizer"].get("penalties", [])[:1]
     if not first or "target" in first[0]:
         return None
     own = {**values, "regularizer": {**values["regularizer"], "penalties": first}}
-    regularizer = objects.regularizer(own, data, plugins)
+    term, follows = loss.regularizer(own, data, plugins)
+    if not isinstance(term, Spectral):
+        return None
     last = max(epoch - 1, 0)
+    for one in follows:
+        one.at(last)
     decided = [d for d in decisions if d.penalty == 0 and d.epoch <= last + 1]
-    solver = solver_named(decided[-1].solver, decided[-1].n) if decided else regularizer.solver(last)
-    return Estimator(regularizer.penalties[0], solver)
+    solver = solver_named(decided[-1].solver, decided[-1].n) if decided else term.directions.solver
+    return Estimator(term.penalties[0], solver)

@@ -18,7 +18,7 @@ from jhrun.commands.environment import device_text, environment, now
 from jhrun.commands.failures import determinism_named, memory_named
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import disk_named, records_read, tell
-from jhrun.config import network, objects, stored
+from jhrun.config import loss, network, objects, stored
 from jhrun.config.groups import nearest
 from jhrun.config.overrides import typed_keys
 from jhrun.config.values import written_as
@@ -121,7 +121,7 @@ def _subject(
     plugins = call["plugins"]
     if call["run"] is None:
         data = noise(call["shape"], call["classes"], call["batch_size"] * call["batches"], call["seed"]).to(device)
-        values, objective = dict(call), objects.objective({"objective": CROSS_ENTROPY}, plugins)
+        values, objective = dict(call), loss.objective({"objective": CROSS_ENTROPY}, plugins)
         model = network.model(values, data, plugins)
     else:
         folder = RunFolder.existing(str(call["run"]))
@@ -129,10 +129,10 @@ def _subject(
         data = objects.dataset(values, plugins).to(device)
         with records_read(folder):
             model = network.of_run(str(call["run"]), data, plugins)
-        objective = objects.objective(values, plugins)
+        objective = loss.objective(values, plugins)
         if any(key.split(".")[0] == "regularizer" for key in typed_keys(list(overrides))):
             values["regularizer"] = call["regularizer"]
-    penalties = objects.penalties(values, data, plugins)
+    penalties = loss.matrices(values, data, plugins)
     if len(penalties) != 1:
         raise ConfigError(
             f"there are {len(penalties)} matrices", "jhrun bench", "choose one: regularizer=jacobian"

@@ -109,8 +109,8 @@ def estimate(values: dict[str, Any]) -> Estimate:
 
 def _training(trainer: Trainer) -> float:
     """Seconds of all epochs, by the steps of the first epoch of each stage."""
-    epochs, regularizer = trainer.options.epochs, trainer.regularizer
-    firsts = sorted({0, *(stage for stage in regularizer.stages if stage < epochs)})
+    epochs = trainer.options.epochs
+    firsts = sorted({0, *(stage for stage in trainer.stages if stage < epochs)})
     size = trainer.options.batch_size
     total = 0.0
     for first, after in zip(firsts, [*firsts[1:], epochs], strict=True):
@@ -123,7 +123,7 @@ def _training(trainer: Trainer) -> float:
             begun = time.perf_counter()
             trainer.take_step(few)
             # waits for the device
-            trainer.sums.cpu()
+            trainer.columns.totals.cpu()
             times.append(time.perf_counter() - begun)
         total += (after - first) * trainer.steps * statistics.median(times[1:]) * len(batch) / len(few)
     trainer.epoch, trainer.step = 0, 0

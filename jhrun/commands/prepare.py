@@ -9,12 +9,13 @@ import torch
 
 from jhrun import seeds
 from jhrun.config import network, objects
+from jhrun.config.loss import loss
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.evaluation import measure
-from jhrun.penalties import preflight
 from jhrun.penalties.preflight.trial import same_draws, trial
-from jhrun.training import Trainer, TrainOptions, schedule
+from jhrun.schedules import schedule
+from jhrun.training import Trainer, TrainOptions
 
 CURVE_POINTS = 4
 """Validation points whose matrices are formed after each epoch of a regression task, for its curve."""
@@ -40,16 +41,17 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
     model = network.model(values, data, plugins)
     if values["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
-    objective = objects.objective(values, plugins)
+    minimised = loss(values, data, plugins)
+    optimizer, follows = objects.optimizer(values, model.parameters(), plugins)
     try:
         # an objective says here, before anything is trained, that it is not for such targets
-        objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
+        minimised.objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
         trainer = Trainer(
             model,
             data,
-            objective,
-            objects.regularizer(values, data, plugins),
-            objects.optimizer(values, model.parameters(), plugins),
+            minimised.objective,
+            minimised.terms,
+            optimizer,
             schedule(values["optimizer"]["lr"], values["train"]["epochs"]),
             TrainOptions(
                 **{key: value for key, value in values["train"].items() if key != "examples"},
@@ -59,6 +61,8 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
                 compile=values.get("compile", TrainOptions.compile),
             ),
             values["seed"],
+            follows=[*minimised.follows, *follows],
+            stages=minimised.stages,
             measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
         )
     except (TypeError, ValueError) as error:
@@ -68,7 +72,7 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
 
 
 def preflighted(trainer: Trainer) -> list[str]:
-    """Take two training examples through the penalties.
+    """Take two training examples through the terms of the loss.
 
     Args:
         trainer: of a run that begins.
@@ -77,19 +81,20 @@ def preflighted(trainer: Trainer) -> list[str]:
         What is odd, a sentence each.
 
     Raises:
-        ConfigError: a penalty cannot be used with the network.
+        ConfigError: a term cannot be used with the network.
     """
-    regularizer = trainer.regularizer
-    if not regularizer.penalties:
-        return []
-    batch = next(trainer.dataset.train[:2].batches(2))
-    # as every epoch begins
+    pair = next(trainer.dataset.train[:2].batches(2))
+    # the network itself, as every epoch begins
     trainer.model.train()
-    try:
-        warnings = preflight(trainer.model, trainer.objective, regularizer.penalties, regularizer.solver(0), batch)
-    except ValueError as error:
-        raise ConfigError(str(error), "preflight of the penalty", "change model, regularizer or solver") from error
-    if trainer.options.compile and trainer.always_penalised:
+    look = replace(trainer.look(), model=trainer.model, first=lambda n: iter([pair[:n]]))
+    warnings = []
+    for one in trainer.terms:
+        try:
+            warnings += one.term.preflight(look)
+        except ValueError as error:
+            where, remedy = f"preflight of the {one.term.title}", "change model, regularizer or solver"
+            raise ConfigError(str(error), where, remedy) from error
+    if trainer.options.compile and trainer.always_differentiates:
         warnings.append(
             "compile=true changes nothing: every step is penalised, and PyTorch refuses second derivatives of "
             "compiled code"

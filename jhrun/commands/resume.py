@@ -118,7 +118,7 @@ def restore(
         ConfigError: the run has been trained for longer than it now should.
     """
     before = read_json(folder.environment)
-    here = environment(trainer.sums.device, command, values["threads"])
+    here = environment(trainer.device, command, values["threads"])
     different, allowed = changes(before, here)
     _refuse(folder, different, forced)
     records = list(read_lines(folder.metrics))
@@ -151,14 +151,11 @@ def restore(
         seen = [line for line in read_lines(folder.watched(part)) if line["epoch"] <= trainer.epoch]
         if folder.watched(part).is_file():
             write_aside(folder.watched(part), "".join(map(as_line, seen)))
-    # of the epoch that is about to begin, a decision may have been stored that no checkpoint knows of yet
-    stored_now = [
-        d for d in map(Decision.of, read_lines(folder.decisions, Decision.ORDER)) if d.epoch == trainer.epoch + 1
-    ]
-    known = trainer.directions.decisions
-    known += [d for d in stored_now if (d.epoch, d.penalty) not in {(k.epoch, k.penalty) for k in known}]
     if folder.decisions.is_file():
-        write_aside(folder.decisions, "".join(as_line(d.plain()) for d in known))
+        # of an epoch of which no step is in the checkpoint, the same is decided again
+        behind = trainer.epoch + (trainer.step > 0)
+        lines = [d for d in map(Decision.of, read_lines(folder.decisions, Decision.ORDER)) if d.epoch <= behind]
+        write_aside(folder.decisions, "".join(as_line(d.plain()) for d in lines))
     different = [*other, *different, *allowed]
     place = {"epoch": trainer.epoch, "step": trainer.step, "differences": different}
     # before the configuration: what is another is noted, whatever happens

@@ -199,9 +199,9 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
 
     def decided(decision: Decision) -> None:
         append_line(folder.decisions, decision.plain())
-        of, taken = type(trainer.regularizer.penalties[decision.penalty]).__name__, decision.taken
+        taken = decision.taken
         say(
-            f"epoch {decision.epoch}: {of} by {decision.name}, truth {taken.truth:.3f} of "
+            f"epoch {decision.epoch}: {decision.matrix} by {decision.name}, truth {taken.truth:.3f} of "
             f"{decision.examples} examples, its search {taken.cost:.1f} plain steps"
         )
 
@@ -209,8 +209,13 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
         nonlocal figures, shown
         if time.monotonic() - shown > 0.2 and (means := trainer.means):
             shown = time.monotonic()
-            accuracy = f"acc {100 * means['accuracy']:.1f}%, " if trainer.dataset.classes else ""
-            figures = f"loss {means['loss']:.3g}, {accuracy}penalty {means['penalty']:.3g}"
+            shown_now = [f"loss {means['loss']:.3g}"]
+            if "accuracy" in means:
+                shown_now.append(f"acc {100 * means['accuracy']:.1f}%")
+            shown_now += [
+                f"{one.term.title} {means[one.name]:.3g}" for one in trainer.terms[1:] if one.name in means
+            ]
+            figures = ", ".join(shown_now)
         running(trainer.steps_done, f"epoch {min(trainer.epoch + 1, epochs)}/{epochs}", detail=figures)
 
     def save(name: str, checkpoint: Checkpoint) -> None:

@@ -22,14 +22,14 @@ from jhrun.errors import ConfigError, DataError, JhrunError, UnsafeError, out_of
 from jhrun.training import Interrupted
 
 PACKAGES = {
-    "dataset": "jhrun.data",
-    "model": "jhrun.models",
-    "objective": "jhrun.objectives",
-    "regularizer": "jhrun.penalties",
-    "solver": "jhrun.linalg",
-    "optimizer": "jhrun.training.optimizers",
-    "attack": "jhrun.attacks",
-    "logger": "jhrun.loggers",
+    "dataset": ("jhrun.data",),
+    "model": ("jhrun.models",),
+    "objective": ("jhrun.objectives", "jhrun.terms"),
+    "regularizer": ("jhrun.terms", "jhrun.penalties"),
+    "solver": ("jhrun.linalg",),
+    "optimizer": ("jhrun.training.optimizers",),
+    "attack": ("jhrun.attacks",),
+    "logger": ("jhrun.loggers",),
 }
 
 FAILURES: dict[str, type[JhrunError]] = {"dataset": DataError}
@@ -216,14 +216,14 @@ def refuse_foreign(group: str, name: Any, plugins: Sequence[str], key: str | Non
     """
     module_name, _, attribute = str(name).rpartition(".")
     trusted = module_name.split(".")[0] in plugins
-    own = group in PACKAGES and (trusted or _own(PACKAGES[group], module_name))
+    own = group in PACKAGES and (trusted or any(_own(package, module_name) for package in PACKAGES[group]))
     if not own or not attribute or attribute.startswith("_"):
         refusal = _refusal(group, name, key)
         raise refusal
 
 
 def _refusal(group: str, name: Any, key: str | None = None) -> UnsafeError:
-    whose = PACKAGES.get(group, "jhrun, which builds nothing here")
+    whose = " and ".join(PACKAGES.get(group, ("jhrun, which builds nothing here",)))
     what = f"_target_ '{name}' is none of the public classes of {whose}"
     remedy = "if you trust the code, name its package in this call: plugins=[package]"
     return UnsafeError(what, key or f"{group}._target_", remedy)

@@ -2,12 +2,10 @@
 
 import ctypes
 import inspect
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import torch
@@ -15,22 +13,17 @@ from torch import nn
 from torch.optim import Optimizer
 
 from jhrun.attacks import Attack
-from jhrun.config import door
+from jhrun.config import courses, door, loss
 from jhrun.config.door import build
-from jhrun.config.teacher import target
 from jhrun.config.values import radius
 from jhrun.data import Dataset
 from jhrun.data.pairs import are_pairs
 from jhrun.errors import ConfigError, DataError
-from jhrun.linalg import Solver
 from jhrun.loggers import Logger
-from jhrun.objectives import Objective
-from jhrun.penalties import Penalty
-from jhrun.training import Regularizer, first_epochs, schedule
+from jhrun.schedules import schedule
+from jhrun.training import Follow
 
 Values = Mapping[str, Any]
-COUNTS = {"iterations", "products"}
-"""Settings of solvers that are whole numbers."""
 
 
 def device(name: str) -> torch.device:
@@ -62,10 +55,10 @@ def examine(config: Values, plugins: Sequence[str]) -> None:
         config: of the call.
         plugins: packages that the user trusts in this call.
     """
-    for group in ("model", "objective", "solver", "optimizer"):
+    for group in ("model", "solver", "optimizer"):
         door.examined(group, config[group], plugins=plugins)
-    for node in config["regularizer"]["penalties"]:
-        door.examined("regularizer", node, plugins=plugins)
+    for group in ("objective", "regularizer"):
+        loss.examine(group, config[group], plugins)
     for name, node in (config.get("attack") or {}).items():
         _attack(name, node, plugins)
 
@@ -101,53 +94,15 @@ def dataset(config: Values, plugins: Sequence[str]) -> Dataset:
     raise DataError(what, f"dataset: {node['_target_']}", remedy)
 
 
-def objective(config: Values, plugins: Sequence[str]) -> Objective:
-    """The task's loss."""
-    loss: Objective = build("objective", config["objective"], plugins=plugins)
-    return loss
-
-
-def penalties(config: Values, data: Dataset, plugins: Sequence[str]) -> list[Penalty]:
-    """The matrices that are penalised."""
-    built = []
-    for node in config["regularizer"]["penalties"]:
-        made = {"target": target(node["target"], data, plugins)} if "target" in node else {}
-        built.append(build("regularizer", {**node, **made}, plugins=plugins))
-    return built
-
-
-def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> Regularizer:
-    """What is penalised, with its schedules."""
-    chosen, epochs = config["regularizer"], config["train"]["epochs"]
-    # iterations and the like may change by stage; each stage has a solver of its own
-    courses = {
-        key: schedule(value, epochs)
-        for key, value in config["solver"].items()
-        if isinstance(value, Mapping) and key != "costs"
-    }
-
-    @cache
-    def solver(epoch: int) -> Solver:
-        node = dict(config["solver"])
-        for key, course in courses.items():
-            # between whole numbers, as a line or a cosine is, the nearest one
-            node[key] = round(course(epoch)) if key in COUNTS else course(epoch)
-        found: Solver = build("solver", node, plugins=plugins)
-        return found
-
-    solver(0)
-    written = (chosen["weight"], config["optimizer"]["lr"], *(config["solver"][key] for key in courses))
-    stages = {math.ceil(start) for value in written for start in first_epochs(value)}
-    weight, fraction = schedule(chosen["weight"], epochs), chosen.get("fraction", 1.0)
-    return Regularizer(penalties(config, data, plugins), weight, solver, fraction, tuple(sorted(stages)))
-
-
-def optimizer(config: Values, parameters: Iterable[nn.Parameter], plugins: Sequence[str]) -> Optimizer:
-    """The optimizer, at the first epoch's learning rate."""
-    first = schedule(config["optimizer"]["lr"], config["train"]["epochs"])(0)
+def optimizer(
+    config: Values, parameters: Iterable[nn.Parameter], plugins: Sequence[str]
+) -> tuple[Optimizer, list[Follow]]:
+    """The optimizer, at the first epoch's learning rate, and what of it follows a schedule beside that rate."""
+    epochs = config["train"]["epochs"]
+    first = schedule(config["optimizer"]["lr"], epochs)(0)
     numbers = {key: _number(value) for key, value in config["optimizer"].items()} | {"lr": first}
-    built: Optimizer = build("optimizer", numbers, plugins=plugins, params=list(parameters))
-    return built
+    made, follows = courses.built("optimizer", numbers, epochs, plugins, params=list(parameters))
+    return made, follows
 
 
 def radii(config: Values) -> dict[str, float]:

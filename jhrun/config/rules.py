@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, get_args
 
-from jhrun.training import schedule
+from jhrun.schedules import schedule
 
 
 def whole(least: int, most: float = math.inf) -> Callable[[Any], None]:

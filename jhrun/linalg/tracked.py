@@ -57,17 +57,28 @@ class Tracked:
         Raises:
             ValueError: an argument outside its range.
         """
-        if products:
-            whole_number("products", products)
         if dtype not in DTYPES:
             raise ValueError(f"dtype={dtype!r}: must be one of {', '.join(DTYPES)}")
         if not limit > 0:
             raise ValueError(f"limit={limit}: must be above 0")
         self.dtype, self.limit = dtype, float(limit)
-        self.then: Solver | None = Lanczos(products, image=True) if products else None
+        self.then: Solver | None = None
+        self.products = products
         self.examples = 0
         self.vectors = torch.empty(0, 0)
         self.known = torch.empty(0, dtype=torch.bool)
+
+    @property
+    def products(self) -> int:
+        """With A, spent before each proposal."""
+        return self._products
+
+    @products.setter
+    def products(self, products: int) -> None:
+        if products:
+            whole_number("products", products)
+        self._products = products
+        self.then = Lanczos(products, image=True) if products else None
 
     def over(self, examples: int) -> "Tracked":
         """The same with a memory for so many examples, none of which was seen yet."""

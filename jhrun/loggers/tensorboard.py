@@ -16,7 +16,6 @@ TAGS = {
     "task_loss": "train/task_loss",
     "accuracy": "train/accuracy",
     "penalty": "train/penalty",
-    "residual": "train/residual",
     "validation_loss": "validation/loss",
     "validation_accuracy": "validation/accuracy",
     "lr": "schedule/lr",
@@ -68,6 +67,7 @@ class TensorBoard:
         assert self._writer is not None
         figures = {tag: getattr(record, name) for name, tag in TAGS.items()}
         figures |= {f"validation/{name}": value for name, value in (record.task or {}).items()}
+        figures |= {name.replace(".", "/", 1): value for name, value in record.figures.items()}
         for tag, value in figures.items():
             if value is not None:
                 self._writer.add_scalar(tag, value, record.steps)

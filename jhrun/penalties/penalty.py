@@ -111,19 +111,37 @@ class Penalty(ABC):
             outputs = model(inputs)
         losses = objective(outputs, batch.targets)
         forward = Forward(inputs, outputs, losses, batch.targets, objective)
+        if not taylor:
+            return self.at(forward, batch, solver, generator)
         operator = self.operator(forward)
         direction = self.direction(operator, batch, solver, generator)
-        if taylor:
-            bilinear = split(operator, direction, inputs)
-            passes = 1 + operator.spent().total()
-            # the search's graph is freed before another is made
-            del forward, operator, outputs, losses
-            made, values = by_forms(bilinear, model, objective, batch.inputs, batch.targets)
-            assert made.losses is not None
-            return PenaltyOutput(made.outputs, made.losses, values, direction, passes + made.passes)
+        bilinear = split(operator, direction, inputs)
+        passes = 1 + operator.spent().total()
+        # the search's graph is freed before another is made
+        del forward, operator, outputs, losses
+        made, values = by_forms(bilinear, model, objective, batch.inputs, batch.targets)
+        assert made.losses is not None
+        return PenaltyOutput(made.outputs, made.losses, values, direction, passes + made.passes)
+
+    def at(
+        self, forward: Forward, batch: Batch, solver: Solver, generator: torch.Generator | None = None
+    ) -> PenaltyOutput:
+        """The differentiable ‖vᵀA‖² of a forward pass that is there.
+
+        Args:
+            forward: over the batch, its inputs being leaves; other penalties may share it.
+            batch: the examples.
+            solver: picks v.
+            generator: of the solver's random start.
+
+        Returns:
+            Outputs and losses of the pass, and the penalty's values.
+        """
+        operator = self.operator(forward)
+        direction = self.direction(operator, batch, solver, generator)
         values = operator.rmv(direction.vector).square().sum(1)
         passes = 1 + operator.spent().total()
-        return PenaltyOutput(outputs, losses, values, direction, passes)
+        return PenaltyOutput(forward.outputs, forward.losses, values, direction, passes)
 
     def direction(
         self, operator: Operator, batch: Batch, solver: Solver | Tracked, generator: torch.Generator | None

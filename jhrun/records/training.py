@@ -1,7 +1,7 @@
 """What training writes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 
@@ -13,21 +13,22 @@ class EpochRecord:
         epoch: counted from 1.
         steps: parameter updates made so far in the run.
         seconds: wall time of the epoch's training.
-        loss: mean of what was minimised, (1 − w)·task loss + w·penalty.
-        task_loss: mean of the task's own loss over the epoch's training batches.
+        loss: mean of what was minimised, the weighted sum of the terms.
+        task_loss: mean of the objective over the epoch's training batches.
         accuracy: on the training batches as they came, augmented and before each update; None without classes.
-        penalty: mean of ‖vᵀA‖² over the epoch's examples; None without a penalty.
-        residual: mean of the solver's residual, relative to the value it belongs to; None likewise.
+        penalty: mean of the regularizer over the examples that it was taken of; None without one.
         validation_loss: mean task loss on the validation part; None where it is empty.
         validation_accuracy: likewise.
         lr: learning rate at the epoch's last step.
-        weight: the penalty's weight w at the epoch's last step.
-        iterations: the solver's iterations in this epoch; None without a penalty.
+        weight: the regularizer's at the epoch's last step.
+        task_weight: the objective's likewise.
         task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
         memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known,
             as of older versions' runs.
         skipped: batches of the epoch that were left out, since something in them was not finite; they count as
             steps, and their examples in no mean.
+        figures: further figures of the loss's terms, ``regularizer.NAME`` and ``objective.NAME``; ``terms.json``
+            has their meaning.
     """
 
     epoch: int
@@ -37,15 +38,15 @@ class EpochRecord:
     task_loss: float
     accuracy: float | None
     penalty: float | None
-    residual: float | None
     validation_loss: float | None
     validation_accuracy: float | None
     lr: float
     weight: float
-    iterations: int | None
+    task_weight: float = 1.0
     task: dict[str, float] | None = None
     memory: int | None = None
     skipped: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Decision:
     Attributes:
         epoch: before which it was made, counted from 1.
         penalty: its number.
+        matrix: the penalty's name.
         solver: taken, as in ``Measured``.
         n: likewise.
         wanted: the truth asked for.
@@ -106,6 +108,7 @@ class Decision:
 
     epoch: int
     penalty: int
+    matrix: str
     solver: str
     n: int
     wanted: float

@@ -26,7 +26,7 @@ def meaning(report: dict[str, Any]) -> str:
 def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
     """What was run, and on what machine, as label and text."""
     config, machine, epochs = report["config"], report["environment"], report["epochs"]
-    penalties = [str(p["_target_"]).rsplit(".", 1)[-1] for p in config["regularizer"]["penalties"]]
+    penalties = [str(p["_target_"]).rsplit(".", 1)[-1] for p in config["regularizer"].get("penalties") or []]
     penalty = " + ".join(penalties) or "none"
     facts = [
         ("data", _choice(config["dataset"])),

@@ -10,7 +10,7 @@ from jhrun.reporting import tables
 from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, draw_line, plain
 
 _TRAINING = ("epoch", "steps", "task_loss", "validation_loss", "accuracy", "validation_accuracy")
-_PENALTY = ("epoch", "steps", "penalty", "weight", "residual")
+_PENALTY = ("epoch", "steps", "penalty", "weight")
 
 
 def training_curves(epochs: list[dict[str, Any]]) -> Figure:
@@ -71,7 +71,8 @@ def training_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def penalty_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """What ``penalty_curve`` shows, and the solver's residual: a row for each epoch."""
-    return {key: [e[key] for e in epochs] for key in _PENALTY}
+    columns = {key: [e[key] for e in epochs] for key in _PENALTY}
+    return columns | {"residual": [e["figures"].get("regularizer.residual") for e in epochs]}
 
 
 def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, label: str, style: str) -> None:

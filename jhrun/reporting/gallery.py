@@ -73,7 +73,9 @@ def _training(epochs: list[dict[str, Any]]) -> list[Picture]:
         drawn, data = figures.training_curves(epochs), figures.training_data(epochs)
         pictures.append(Picture.of("training", "Training", text, drawn, data))
     if any(e["penalty"] is not None for e in epochs):
-        last = next((e["residual"] for e in reversed(epochs) if e["residual"] is not None), None)
+        last = next(
+            (r for e in reversed(epochs) if (r := e["figures"].get("regularizer.residual")) is not None), None
+        )
         text = (
             "The epoch's mean of the squared norm that the solver found, a lower bound of the squared spectral "
             "norm; the solver's mean relative residual in the last epoch was "

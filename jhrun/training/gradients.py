@@ -1,70 +1,179 @@
-"""One batch's gradients, made in as many parts as memory asks for."""
+"""One batch's gradients: the terms' weighted sum, made in as many parts as memory asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from jhrun.linalg import Solver
-from jhrun.objectives import Objective
-from jhrun.penalties import Penalty
 from jhrun.records import Batch
-from jhrun.training.terms import Terms, terms
+from jhrun.terms import Pass, Term, Value, Weighted
+
+
+@dataclass(frozen=True)
+class Active:
+    """A term in a step.
+
+    Attributes:
+        name: of the term.
+        term: itself.
+        weight: in this step.
+        fraction: the share of the step's examples that it is taken of.
+    """
+
+    name: str
+    term: Term
+    weight: float
+    fraction: float = 1.0
+
+    @classmethod
+    def at(cls, terms: Sequence[Weighted], epoch: float) -> list["Active"]:
+        """The terms that count at an epoch with its fraction: the first, and those with a weight."""
+        weighted = [(term, term.weight(epoch)) for term in terms]
+        return [
+            cls(one.name, one.term, weight, one.fraction)
+            for number, (one, weight) in enumerate(weighted)
+            if weight > 0 or not number
+        ]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A (micro-)batch after its backward pass: nothing here has a graph.
+
+    Attributes:
+        step: as the terms saw it.
+        losses: (B,).
+        figures: of the terms, by name.
+        active: the terms, each with the pass that it saw.
+    """
+
+    step: Pass
+    losses: Tensor
+    figures: Mapping[str, Tensor]
+    active: Sequence[tuple[Active, Pass]]
+
+    def observed(self, done: Tensor) -> dict[str, Tensor]:
+        """Tell the terms whether the step was made; all figures."""
+        figures = dict(self.figures)
+        for one, step in self.active:
+            figures |= {f"{one.name}.{key}": value for key, value in one.term.observe(step, done).items()}
+        return figures
+
+    def suspects(self) -> Tensor:
+        """Indices of the examples whose loss is not finite, and infinity for the others, (B,), float64."""
+        none = torch.full_like(self.losses, torch.inf, dtype=torch.float64)
+        index = self.step.batch.index
+        return none if index is None else torch.where(self.losses.isfinite(), none, index)
 
 
 def add_gradients(
-    model: nn.Module,
-    objective: Objective,
-    penalties: Sequence[Penalty],
-    solvers: Sequence[Solver],
+    make: Callable[[Batch], Pass],
+    active: Sequence[Active],
     batch: Batch,
-    w: float,
     *,
     part: Sequence[int] | None = None,
     micro_batch: int | None = None,
-    generator: torch.Generator,
-) -> tuple[Tensor, list[Terms]]:
+) -> tuple[Tensor, list[Made]]:
     """Add the gradients of a batch's mean loss to those of the parameters.
 
     Args:
-        model: inputs → outputs.
-        objective: the task's loss.
-        penalties: averaged.
-        solvers: one for each.
+        make: a pass over some examples.
+        active: the terms.
         batch: B examples.
-        w: the penalty's weight; at 0 all is done at once, since a layer may then look at the whole batch.
-        part: positions of the examples that are penalised; None for all.
+        part: positions of the examples that terms with a fraction are taken of; None for all.
         micro_batch: examples worked on at once; None for all.
-        generator: of random starts.
 
     Returns:
-        The mean loss, and what its parts were made of, without a graph: solvers with a memory are yet to be told.
+        The mean loss, and what its parts were made of: the terms are yet to be told of the outcome.
     """
-    device = batch.inputs.device
-    at_once = (micro_batch if w > 0 else None) or len(batch)
-    loss = torch.zeros((), device=device)
-    parts = []
+    at_once = micro_batch or len(batch)
+    loss = torch.zeros((), device=batch.inputs.device)
+    made = []
     for first in range(0, len(batch), at_once):
         mine = None if part is None else [i - first for i in part if first <= i < first + at_once]
-        made = terms(
-            model,
-            objective,
-            penalties,
-            solvers,
-            batch[first : first + at_once],
-            w,
-            part=None if mine is None else _sent(mine, device),
-            fraction=None if part is None else len(part) / len(batch),
-            generator=generator,
-        )
-        share = made.losses.sum() / len(batch)
-        share.backward()  # type: ignore[no-untyped-call]
-        parts.append(made.detached())
-        loss = loss + share.detach()
-    return loss, parts
+        share = None if part is None else len(part) / len(batch)
+        one = _made(make, active, batch[first : first + at_once], mine, share)
+        mean = one.losses.sum() / len(batch)
+        mean.backward()  # type: ignore[no-untyped-call]
+        loss = loss + mean.detach()
+        one.step.release()
+        made.append(replace(one, losses=one.losses.detach()))
+    return loss, made
+
+
+def _made(
+    make: Callable[[Batch], Pass],
+    active: Sequence[Active],
+    batch: Batch,
+    part: Sequence[int] | None,
+    share: float | None,
+) -> Made:
+    """The weighted sum for each example, those of the part first."""
+    if part is not None and len(part) < len(batch):
+        batch = batch[_order(part, len(batch), batch.inputs.device)]
+    elif part is not None:
+        batch = batch[_sent(part, batch.inputs.device)]
+    step = make(batch)
+    passes = {}
+    for one in active:
+        here = step
+        if one.fraction < 1 and part is not None:
+            if not part:
+                continue
+            here = step.head = make(batch[: len(part)])
+        passes[one.name] = here
+    found: dict[str, Value] = {}
+    # terms that need inputs as leaves first: the others share their pass
+    for one in sorted(active, key=lambda a: not a.term.differentiates):
+        if one.name in passes:
+            found[one.name] = one.term(passes[one.name])
+    losses = _sum(active, found, len(batch), share)
+    figures = {"loss": losses.detach()}
+    if (clean := step.made) is not None and (labels := _labels(batch)) is not None:
+        figures["accuracy"] = clean.outputs.detach().argmax(1) == labels
+    for name, value in found.items():
+        figures[name] = value.values.detach()
+        figures |= {f"{name}.{key}": figure for key, figure in value.figures.items()}
+    return Made(step, losses, figures, [(one, passes[one.name]) for one in active if one.name in passes])
+
+
+def _sum(active: Sequence[Active], found: Mapping[str, Value], size: int, share: float | None) -> Tensor:
+    """Σ weight·term for each example; a batch-coupled term is added to each as its mean."""
+    total: Tensor | None = None
+    for one in active:
+        if one.name not in found:
+            continue
+        values = found[one.name].values
+        coupled = one.term.coupled != "no"
+        weight = one.weight if one.fraction == 1 or share is None or coupled else one.weight / share
+        if coupled:
+            values = values.mean().expand(size)
+        if values.ndim != 1 or len(values) > size:
+            shape = tuple(values.shape)
+            raise ValueError(f"{type(one.term).__name__} returned values of shape {shape}: one for each example")
+        scaled = values if weight == 1 else weight * values
+        if total is None:
+            total = scaled
+        elif len(scaled) == len(total):
+            total = total + scaled
+        else:
+            total = torch.cat([total[: len(scaled)] + scaled, total[len(scaled) :]])
+    assert total is not None
+    return total
+
+
+def _order(part: Sequence[int], size: int, device: torch.device) -> Tensor:
+    """All positions, those of the part first."""
+    rest = sorted(set(range(size)) - set(part))
+    return _sent([*part, *rest], device)
 
 
 def _sent(positions: Sequence[int], device: torch.device) -> Tensor:
     """Positions as a tensor on a device, which is not waited for."""
     here = torch.tensor(positions, dtype=torch.int64)
     return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
+
+
+def _labels(batch: Batch) -> Tensor | None:
+    return None if batch.targets.is_floating_point() else batch.targets

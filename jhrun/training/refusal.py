@@ -9,39 +9,84 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from jhrun.errors import NumericalError
-from jhrun.training.terms import SUMS
 
 NAMED = 8
 """So many examples are named."""
 
 REMEDY = "lower optimizer.lr or regularizer.weight; a checkpoint, if one was saved, holds finite weights"
 
-_LENGTH = 1 + len(SUMS) + 1 + NAMED
+WORDS = {"objective": "task loss", "regularizer": "penalty"}
+"""Of terms by their names; others are called by them."""
 
 
-def none_refused(device: torch.device) -> Tensor:
-    """What is kept where no step was refused, as ``noted`` returns it."""
-    return torch.zeros(_LENGTH, dtype=torch.float64, device=device)
+class Refusals:
+    """The first step that was refused, kept on the device until it is asked for.
 
-
-def noted(kept: Tensor, done: Tensor, step: int, sums: Tensor, suspects: Tensor) -> Tensor:
-    """What is kept after a step: that of the first one that was refused. Nothing is read back from the device.
-
-    Args:
-        kept: from the step before.
-        done: whether this step was made, a bool on the device.
-        step: its number in the run, from 1.
-        sums: of its batch, as ``SUMS`` names them, with the mean loss for the first.
-        suspects: indices of the examples whose loss is not finite, infinity for the others, (B,), float64.
-
-    Returns:
-        The step's number or 0, its sums, the number of its suspects and the ``NAMED`` least of them, float64.
+    Attributes:
+        kept: the step's number or 0; its loss and the sums of its terms; the number of its suspects and the
+            ``NAMED`` least of their indices, float64.
     """
-    least = suspects.topk(min(NAMED, len(suspects)), largest=False).values
-    named = F.pad(least, (0, NAMED - len(least)), value=math.inf)
-    head = torch.full_like(sums[:1], step)
-    this = torch.cat([head, sums, suspects.isfinite().sum()[None], named])
-    return torch.where(done | (kept[0] > 0), kept, this)
+
+    def __init__(self, terms: Sequence[str], device: torch.device) -> None:
+        """Begin with none.
+
+        Args:
+            terms: names of the terms of the loss.
+            device: where training is.
+        """
+        self.terms = list(terms)
+        self.kept = torch.zeros(1 + 1 + len(terms) + 1 + NAMED, dtype=torch.float64, device=device)
+        self._places: dict[tuple[str, ...], Tensor] = {}
+
+    def note(
+        self, step: int, done: Tensor, loss: Tensor, names: Sequence[str], sums: Tensor, suspects: Tensor
+    ) -> None:
+        """Keep a step, if it is the first one that was refused. Nothing is read back from the device.
+
+        Args:
+            step: its number in the run, from 1.
+            done: whether it was made, a bool on the device.
+            loss: its mean loss.
+            names: of the columns of its sums.
+            sums: of its batch, then the columns' counts.
+            suspects: indices of the examples whose loss is not finite, infinity for the others, (B,), float64.
+        """
+        least = suspects.topk(min(NAMED, len(suspects)), largest=False).values
+        named = F.pad(least, (0, NAMED - len(least)), value=math.inf)
+        head = torch.full_like(sums[:1], step)
+        terms = sums[self._place(tuple(names), sums.device)]
+        this = torch.cat([head, loss[None], terms, suspects.isfinite().sum()[None], named])
+        self.kept = torch.where(done | (self.kept[0] > 0), self.kept, this)
+
+    def _place(self, names: tuple[str, ...], device: torch.device) -> Tensor:
+        """Where the sums of the terms stand; of a term without one a count, which is finite."""
+        if names not in self._places:
+            found = [names.index(term) if term in names else len(names) for term in self.terms]
+            self._places[names] = torch.tensor(found, dtype=torch.int64).to(device)
+        return self._places[names]
+
+    def first(self, kept: Sequence[float]) -> "Refusal | None":
+        """The first refused step; None where there was none.
+
+        Args:
+            kept: as read back from the device.
+
+        Returns:
+            The step, or None.
+        """
+        step, loss, *rest = kept
+        if not step:
+            return None
+        sums, (count, *indices) = rest[: len(self.terms)], rest[len(self.terms) :]
+        bad = [WORDS.get(name, name) for name, s in zip(self.terms, sums, strict=True) if not math.isfinite(s)]
+        # the loss is made of the terms: it alone is not finite where they add up to too much
+        what = bad or (["loss"] if not math.isfinite(loss) else ["gradient"])
+        named = tuple(int(index) for index in indices if math.isfinite(index))
+        return Refusal(int(step), tuple(what), int(count), named)
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.kept.zero_()
 
 
 @dataclass(frozen=True)
@@ -59,18 +104,6 @@ class Refusal:
     terms: tuple[str, ...]
     count: int
     examples: tuple[int, ...]
-
-    @classmethod
-    def of(cls, kept: Sequence[float]) -> "Refusal | None":
-        """Read what ``noted`` kept; None where no step was refused."""
-        step, *sums, count = kept[: 2 + len(SUMS)]
-        if not step:
-            return None
-        bad = {name for name, value in zip(SUMS, sums, strict=True) if not math.isfinite(value)}
-        # the loss is made of the other two: it alone is not finite where they add up to too much
-        terms = sorted(bad & {"task_loss", "penalty"}, reverse=True) or sorted(bad & {"loss"}) or ["gradient"]
-        named = tuple(int(index) for index in kept[2 + len(SUMS) :] if math.isfinite(index))
-        return cls(int(step), tuple(term.replace("_", " ") for term in terms), int(count), named)
 
     def error(self, steps: int, *, skipping: bool) -> NumericalError:
         """What ends the run.

@@ -1,12 +1,17 @@
-"""An optimizer's state as named tensors, without pickle."""
+"""The states of optimizer, terms and further networks as named tensors and plain values, without pickle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from jhrun.terms import Weighted
+
 _PREFIX = "optimizer."
+TERM, COPY = "term.", "copy."
+"""How the names of the terms' tensors begin, and those of their further networks."""
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -43,3 +48,61 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
             counted = group.get("fused") or group.get("capturable")
             device = parameter.device if tensor.ndim or counted else torch.device("cpu")
             optimizer.state[parameter][name] = tensor.to(device, copy=True)
+
+
+def terms_state(terms: Sequence[Weighted]) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
+    """What the terms remember.
+
+    Args:
+        terms: of the loss.
+
+    Returns:
+        Tensors, ``term.TERM.NAME``; plain values, by the term's name.
+    """
+    tensors: dict[str, Tensor] = {}
+    values: dict[str, dict[str, Any]] = {}
+    for one in terms:
+        for name, kept in one.term.state_dict().items():
+            if isinstance(kept, Tensor):
+                tensors[f"{TERM}{one.name}.{name}"] = kept
+            else:
+                values.setdefault(one.name, {})[name] = kept
+    return tensors, values
+
+
+def restore_terms(
+    terms: Sequence[Weighted],
+    tensors: Mapping[str, Tensor],
+    values: Mapping[str, Mapping[str, Any]],
+    device: torch.device,
+) -> None:
+    """Go back to what the terms remembered.
+
+    Args:
+        terms: of the loss.
+        tensors: saved ones, the terms' among them.
+        values: plain ones.
+        device: of the network.
+    """
+    for one in terms:
+        prefix = f"{TERM}{one.name}."
+        kept = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        state = {**kept, **values.get(one.name, {})}
+        if state:
+            one.term.load_state_dict(state, device)
+
+
+def copies_state(copies: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Parameters and buffers of the terms' further networks, ``copy.NETWORK.NAME``."""
+    return {
+        f"{COPY}{name}.{key}": tensor
+        for name, network in copies.items()
+        for key, tensor in network.state_dict().items()
+    }
+
+
+def restore_copies(copies: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Put saved parameters and buffers back."""
+    for name, network in copies.items():
+        prefix = f"{COPY}{name}."
+        network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})

@@ -1,9 +1,9 @@
-"""The training loop: (1 − w)·task loss + w·penalty, epoch by epoch, restartable at any step."""
+"""The training loop: the weighted sum of some terms, epoch by epoch, restartable at any step."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -16,16 +16,25 @@ from jhrun.data import Dataset, Part, facts
 from jhrun.errors import NumericalError
 from jhrun.objectives import Objective
 from jhrun.records import Batch, Decision, EpochRecord
+from jhrun.schedules import Schedule
+from jhrun.terms import OBJECTIVE, REGULARIZER, Draws, Look, Pass, Setting, Weighted
 from jhrun.training.checkpoint import Checkpoint
-from jhrun.training.directions import Directions
-from jhrun.training.gradients import add_gradients
+from jhrun.training.columns import Columns
+from jhrun.training.follow import Follow
+from jhrun.training.gradients import Active, Made, add_gradients
 from jhrun.training.memory import peak_memory
-from jhrun.training.options import Regularizer, TrainOptions
+from jhrun.training.options import TrainOptions
 from jhrun.training.passes import Bfloat16, compile_failure_named, compiled
-from jhrun.training.refusal import REMEDY, Refusal, none_refused, noted
-from jhrun.training.schedules import Schedule
-from jhrun.training.state import optimizer_tensors, restore_optimizer
-from jhrun.training.terms import SUMS, Terms, means
+from jhrun.training.refusal import REMEDY, Refusals
+from jhrun.training.state import (
+    TERM,
+    copies_state,
+    optimizer_tensors,
+    restore_copies,
+    restore_optimizer,
+    restore_terms,
+    terms_state,
+)
 from jhrun.training.update import finite_step
 from jhrun.training.validation import validate
 
@@ -39,64 +48,74 @@ class Trainer:
     """A training run and where it stands.
 
     Everything random comes from ``seed`` through named streams, so that the cursor (epoch, step), the weights, the
-    optimizer's state, the epoch's partial sums, and what is remembered and decided of directions are all there is
-    to save.
+    states of optimizer and terms, and the epoch's partial sums are all there is to save.
 
     Attributes:
         model: inputs → outputs, on its device; it is what checkpoints hold, and what is validated.
         dataset: on the same device.
-        objective: the task's loss.
-        regularizer: what is added to it.
+        objective: the task's loss for each example.
+        terms: whose weighted sum is minimised; the first counts in every step.
         optimizer: of the model's parameters.
         lr: learning rate, by epoch with fractions.
         options: of the loop.
-        seed: of order, augmentation and starting vectors.
+        seed: of order, augmentation and the terms' draws.
+        follows: arguments that follow a schedule.
+        stages: first epochs of the stages of the run's schedules.
+        measure: further figures of the validation part at each epoch's end, for the records.
         epoch: epochs done.
         step: steps done in the epoch under way.
-        sums: over its examples: of loss, task loss, right answers, penalty, relative residual.
+        columns: sums over its examples, by name.
         skipped: of its batches, and of their examples, how many were refused and are not in the sums.
-        refused: why the first of them was, as ``noted`` keeps it.
+        refusals: why the first of them was.
         seconds: spent on it.
         means: over the epoch so far, as of the last meeting of host and device, by name; empty before the first.
         best: the best validation accuracy so far, or validation loss where there are no classes.
-        directions: who finds them in each epoch, with what is remembered.
-        measure: further figures of the validation part at each epoch's end, for the records.
+        copies: further networks of the terms, by name.
         network: the model as training calls it.
-        single: likewise where nothing is penalised, for one backward pass alone.
+        single: likewise where no term differentiates, for one backward pass alone.
     """
 
     model: nn.Module
     dataset: Dataset
     objective: Objective
-    regularizer: Regularizer
+    terms: Sequence[Weighted]
     optimizer: Optimizer
     lr: Schedule
     options: TrainOptions
     seed: int
+    follows: Sequence[Follow] = ()
+    stages: tuple[int, ...] = (0,)
+    measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
     best: float | None = None
-    measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
+    means: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin the first epoch.
 
         Raises:
-            ValueError: an epoch would have no step.
+            ValueError: an epoch would have no step, or micro-batches do not add up to a batch.
         """
         if self.steps == 0:
             raise ValueError(
                 f"batch_size={self.options.batch_size} is more than the {len(self.dataset.train)} training "
                 "examples, and drop_last leaves out batches that are not full"
             )
-        self.sums = self._no_sums()
-        self.skipped = torch.zeros(2, dtype=torch.float64, device=self.sums.device)
-        self.refused = none_refused(self.sums.device)
-        self.means: dict[str, float] = {}
-        self.directions = Directions(self.regularizer, self.dataset, self.seed)
+        for one in self.terms if self.options.micro_batch else ():
+            if one.term.coupled == "refuse":
+                what = f"{type(one.term).__name__} couples the examples of a batch"
+                raise ValueError(f"micro_batch={self.options.micro_batch}: {what}: leave train.micro_batch out")
+        self.device = self.dataset.train.targets.device
+        self.columns = Columns(self.device)
+        self.skipped = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self.refusals = Refusals([one.name for one in self.terms], self.device)
+        redrawn = (self.dataset.crop > 0 or self.dataset.flip) and self.dataset.hold == 1
+        self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
+        self.copies = self._copies()
         self.network = Bfloat16(self.model) if self.options.bf16 else self.model
-        self.single = compiled(self.network, self.sums.device) if self.options.compile else self.network
+        self.single = compiled(self.network, self.device) if self.options.compile else self.network
 
     @property
     def steps(self) -> int:
@@ -114,9 +133,10 @@ class Trainer:
         return self.options.on_nonfinite == "skip"
 
     @property
-    def always_penalised(self) -> bool:
-        """Whether every step of the run has a penalty."""
-        return all(self._penalised(step / self.steps) for step in range(self.options.epochs * self.steps))
+    def always_differentiates(self) -> bool:
+        """Whether every step of the run has a term that differentiates, and none is compiled."""
+        moments = (step / self.steps for step in range(self.options.epochs * self.steps))
+        return all(_differentiates(Active.at(self.terms, moment)) for moment in moments)
 
     def run(
         self,
@@ -135,7 +155,7 @@ class Trainer:
             record: keeps an epoch's record; called before the checkpoint that contains the epoch.
             progress: called after every step.
             stop: asked after every step.
-            decided: keeps what ``solver=auto`` decided, before it is acted on.
+            decided: keeps what a term decided before an epoch, before it is acted on.
 
         Raises:
             Interrupted: ``stop`` said so; ``last`` has been saved.
@@ -168,55 +188,72 @@ class Trainer:
             self._finish_epoch(save, record)
 
     def decide(self, store: Callable[[Decision], None] = lambda _: None) -> None:
-        """At the beginning of an epoch under ``solver=auto``: choose how its directions are found.
+        """At the beginning of an epoch: let the terms that count in it prepare.
 
         Args:
             store: keeps a decision before it is acted on.
         """
-        ahead = (self.epoch + step / self.steps for step in range(self.steps))
-        if self.step == 0 and self.directions.undecided(self.epoch) and any(map(self._penalised, ahead)):
-            size = min(self.options.batch_size, self.options.micro_batch or self.options.batch_size)
-            self.directions.decide(self.epoch, self.network, self.objective, size, store)
+        if self.step:
+            return
+        self._follow(self.epoch)
+        ahead = [self.epoch + step / self.steps for step in range(self.steps)]
+        for one in self.terms:
+            if any(one.weight(moment) > 0 for moment in ahead):
+                for decision in one.term.begin_epoch(self.look()):
+                    store(decision)
+
+    def look(self) -> Look:
+        """What a term may look at, at the epoch under way."""
+        return Look(self.epoch, self.network, self.objective, self.setting, self.copies, self._first)
 
     def take_step(self, batch: Batch) -> None:
         """One update of the parameters."""
         now = self.epoch + self.step / self.steps
-        # a network of the user's own may draw from the global state (dropout): its draws are repeatable too
-        torch.manual_seed(seeds.derive(self.seed, "layers", self.steps_done))
-        w = self._weight(now)
-        random = seeds.generator(batch.inputs.device, self.seed, "direction", self.steps_done)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr(now)
+        self._follow(now)
+        active = Active.at(self.terms, now)
         self.optimizer.zero_grad()
-        buffers = [buffer.clone() for buffer in self.model.buffers()] if self.skipping else []
-        with compile_failure_named():
-            loss, parts = add_gradients(
-                self.network if w > 0 else self.single,
-                self.objective,
-                self.regularizer.penalties,
-                self.directions.solvers(self.epoch),
-                batch,
-                w,
-                part=self._part(len(batch)),
-                micro_batch=self.options.micro_batch,
-                generator=random,
-            )
+        buffers = [buffer.clone() for buffer in self._buffers()] if self.skipping else []
+        loss, made = self._gradients(batch, active, now)
         done = finite_step(self.optimizer, loss)
-        for buffer, old in zip(self.model.buffers() if buffers else (), buffers, strict=True):
+        for buffer, old in zip(self._buffers() if buffers else (), buffers, strict=True):
             buffer.copy_(torch.where(done, buffer, old))
         self.step += 1
-        self._note(batch, loss, parts, done)
+        self._note(batch, loss, made, done)
 
-    def _note(self, batch: Batch, loss: Tensor, parts: Sequence[Terms], done: Tensor) -> None:
+    def _gradients(self, batch: Batch, active: Sequence[Active], now: float) -> tuple[Tensor, list[Made]]:
+        """Add the gradients of a step's loss to those of the parameters."""
+        # a network of the user's own may draw from the global state (dropout): its draws are repeatable too
+        torch.manual_seed(seeds.derive(self.seed, "layers", self.steps_done))
+        draws = Draws(self.seed, self.steps_done, self.device)
+        network = self.network if _differentiates(active) else self.single
+
+        def make(some: Batch) -> Pass:
+            return Pass(network, self.objective, some, now, self.setting, draws, self.copies)
+
+        with compile_failure_named():
+            return add_gradients(
+                make,
+                active,
+                batch,
+                part=self._part(len(batch), active),
+                micro_batch=None if all(one.term.plain for one in active) else self.options.micro_batch,
+            )
+
+    def _note(self, batch: Batch, loss: Tensor, parts: Sequence[Made], done: Tensor) -> None:
         """Sum up a step that was made; of one that was refused note why, and let no memory be told of it."""
-        sums = self._no_sums()
-        for part in parts:
-            sums += part.observed(done)
+        observed = [part.observed(done) for part in parts]
+        if len(parts) == 1:
+            names, sums = self.columns.summed(observed[0])
+        else:
+            whole = Columns(self.device)
+            for figures in observed:
+                whole.add(figures)
+            names, sums = whole.names, whole.totals
+        self.columns.merge(names, sums, done)
         size = torch.full_like(loss, len(batch), dtype=torch.float64)
-        self.sums += torch.where(done, sums, 0)
         self.skipped += torch.where(done, 0, torch.stack([torch.ones_like(size), size]))
         suspects = torch.cat([part.suspects() for part in parts])
-        self.refused = noted(self.refused, done, self.steps_done, torch.cat([loss[None], sums[1:]]), suspects)
+        self.refusals.note(self.steps_done, done, loss, names, sums, suspects)
 
     def meet(self) -> None:
         """Read back from the device how the epoch goes; what was not finite since the last meeting ends the run.
@@ -225,14 +262,14 @@ class Trainer:
             NumericalError: something was not, or with ``on_nonfinite=skip`` it was so in every batch of the epoch;
                 no weight was changed by it.
         """
-        sizes = [len(self.sums), len(self.skipped), len(self.refused)]
-        numbers = torch.split(torch.cat([self.sums, self.skipped, self.refused]).cpu(), sizes)
-        sums, (batches, examples), kept = (part.tolist() for part in numbers)
-        refusal, seen = Refusal.of(kept), self._seen() - int(examples)
+        tensors = [self.columns.totals, self.skipped, self.refusals.kept]
+        numbers = torch.split(torch.cat(tensors).cpu(), [len(tensor) for tensor in tensors])
+        totals, (batches, _), kept = (part.tolist() for part in numbers)
+        refusal = self.refusals.first(kept)
         if refusal is not None and (not self.skipping or batches == self.steps):
             raise refusal.error(self.steps, skipping=self.skipping)
-        self.means = means(sums, seen) if seen else {}
-        bad = [name for name, value in self.means.items() if not math.isfinite(value)]
+        self.means = self.columns.means(totals)
+        bad = [name.replace("_", " ") for name, value in self.means.items() if not math.isfinite(value)]
         if bad:
             self._refuse(" and ".join(bad), self.steps_done)
 
@@ -247,47 +284,78 @@ class Trainer:
         info: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "best": self.best}
         info["selection"] = {"rule": "last epoch", "part": None}
         info["data"] = self.data
-        info["decisions"] = [decision.plain() for decision in self.directions.decisions]
-        state = {"sums": self.sums, "skipped": self.skipped} | optimizer_tensors(self.optimizer)
-        state |= self.directions.state()
+        remembered, info["terms"] = terms_state(self.terms)
+        state = {**self.columns.state_dict(), "skipped": self.skipped, **optimizer_tensors(self.optimizer)}
+        state |= copies_state(self.copies) | remembered
         return Checkpoint(self.model.state_dict(), state, info)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was made."""
         self.model.load_state_dict(dict(checkpoint.weights))
+        restore_copies(self.copies, checkpoint.state)
         restore_optimizer(self.optimizer, checkpoint.state)
-        self.sums = checkpoint.state["sums"].to(self.sums.device, copy=True)
-        # an older version's checkpoint has none
-        skipped = checkpoint.state.get("skipped", torch.zeros_like(self.skipped))
-        self.skipped = skipped.to(self.sums.device, copy=True)
+        self.columns.load_state_dict(checkpoint.state)
+        self.skipped = checkpoint.state["skipped"].to(self.device, copy=True)
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
-        decisions = [Decision.of(line) for line in info.get("decisions", [])]
-        self.directions.restore(checkpoint.state, decisions, self.epoch, self.sums.device)
-        self.refused.zero_()
+        restore_terms(self.terms, checkpoint.state, info["terms"], self.device)
+        self.refusals.clear()
         self.means = {}
 
     def running(self) -> dict[str, float]:
-        """Means over the epoch so far: loss, task_loss, accuracy; penalty and residual where there was one."""
-        return means(self.sums.tolist(), self._seen() - int(self.skipped[1]))
+        """Means over the epoch so far, by name: ``loss``, ``accuracy``, the terms' and their figures'."""
+        return self.columns.means(self.columns.totals.tolist())
 
-    def _part(self, size: int) -> list[int] | None:
-        """Positions of the examples of a batch that are penalised; None for all."""
-        if self.regularizer.fraction == 1:
+    def weight(self, name: str, epoch: float) -> float:
+        """The weight of a term at an epoch with its fraction; 0 of one that is not there."""
+        return next((one.weight(epoch) for one in self.terms if one.name == name), 0.0)
+
+    def _copies(self) -> dict[str, nn.Module]:
+        """The terms' further networks, by draws that repeat; their parameters are trained with the model's."""
+        found: dict[str, nn.Module] = {}
+        with torch.random.fork_rng(devices=[]):
+            for one in self.terms:
+                torch.manual_seed(seeds.derive(self.seed, "copies", one.name))
+                made = one.term.copies(self.model)
+                if twice := found.keys() & made.keys():
+                    raise ValueError(f"two terms have a network called {min(twice)}: give one another name")
+                found |= made
+        for network in found.values():
+            network.to(self.device)
+            if trained := [p for p in network.parameters() if p.requires_grad]:
+                self.optimizer.add_param_group({"params": trained})
+        return found
+
+    def _buffers(self) -> Iterator[Tensor]:
+        """What a forward pass may change: of the model, and of the terms' networks."""
+        yield from self.model.buffers()
+        for network in self.copies.values():
+            yield from network.buffers()
+
+    def _follow(self, now: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr(now)
+        for one in self.follows:
+            one.at(now)
+
+    def _first(self, n: int) -> Iterator[Batch]:
+        """The first examples of the epoch under way, as they will be seen in it."""
+        size = min(self.options.batch_size, self.options.micro_batch or self.options.batch_size)
+        for batch in self.dataset.epoch(self.epoch, size, seed=self.seed):
+            yield batch[:n]
+            n -= len(batch)
+            if n <= 0:
+                return
+
+    def _part(self, size: int, active: Sequence[Active]) -> list[int] | None:
+        """Positions of the examples of a batch that a term with a fraction is taken of; None for all."""
+        fraction = min(one.fraction for one in active)
+        if fraction == 1:
             return None
-        few = max(1, round(self.regularizer.fraction * size))
+        few = max(1, round(fraction * size))
         shuffle = seeds.generator("cpu", self.seed, "fraction", self.steps_done)
         return torch.randperm(size, generator=shuffle)[:few].tolist()
-
-    def _penalised(self, epoch: float) -> bool:
-        return self._weight(epoch) > 0
-
-    def _weight(self, epoch: float) -> float:
-        w = self.regularizer.weight(epoch) if self.regularizer.penalties else 0.0
-        if not 0 <= w <= 1:
-            raise ValueError(f"the penalty's weight is {w:g} at epoch {epoch:g}: it must lie in [0, 1]")
-        return w
 
     def _finish_epoch(
         self, save: Callable[[str, Checkpoint], None], record: Callable[[EpochRecord], None]
@@ -297,20 +365,19 @@ class Trainer:
         if validated and not math.isfinite(validated[0]):
             self._refuse("the validation loss", self.steps_done)
         line = self._record(validated)
-        self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, self._no_sums()
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         self.means = {}
+        self.columns.clear()
         self.skipped.zero_()
-        self.refused.zero_()
+        self.refusals.clear()
         improved = self._improved(line)
         record(line)
         checkpoint = self.checkpoint()
         if improved:
             rule = "highest validation accuracy" if self.dataset.classes else "lowest validation loss"
             chosen = {**checkpoint.info, "selection": {"rule": rule, "part": "validation"}}
-            # nobody goes on from it: directions of all examples need not be kept twice
-            state = {
-                name: tensor for name, tensor in checkpoint.state.items() if name not in self.directions.state()
-            }
+            # nobody goes on from it: what terms keep of all examples need not be kept twice
+            state = {name: t for name, t in checkpoint.state.items() if not name.startswith(TERM)}
             save("best", replace(checkpoint, info=chosen, state=state))
         save("last", checkpoint)
 
@@ -325,33 +392,35 @@ class Trainer:
         return True
 
     def _record(self, validated: tuple[float, float | None] | None) -> EpochRecord:
-        """The epoch's line; lr, w and iterations are those of its last step."""
+        """The epoch's line; learning rate and weights are those of its last step."""
         means, last = self.running(), self.epoch + (self.step - 1) / self.steps
-        penalised = self._penalised(last)
+        loss, task, penalty, accuracy = (
+            means.pop(name, None) for name in ("loss", OBJECTIVE, REGULARIZER, "accuracy")
+        )
+        assert loss is not None
+        assert task is not None
+        figures = dict(means)
+        for one in Active.at(self.terms, last):
+            ended = one.term.end_epoch(self.look())
+            figures |= {f"{one.name}.{name}": value for name, value in ended.items()}
         return EpochRecord(
             epoch=self.epoch + 1,
             steps=self.steps_done,
             seconds=self.seconds,
-            loss=means["loss"],
-            task_loss=means["task_loss"],
-            accuracy=None if self.dataset.train.targets.is_floating_point() else means["accuracy"],
-            penalty=means["penalty"] if self.sums[-2] > 0 else None,
-            residual=means["residual"] if self.sums[-1] > 0 else None,
+            loss=loss,
+            task_loss=task,
+            accuracy=accuracy,
+            penalty=penalty,
             validation_loss=validated[0] if validated else None,
             validation_accuracy=validated[1] if validated else None,
             lr=self.lr(last),
-            weight=self._weight(last),
-            iterations=self.directions.iterations(self.epoch) if penalised else None,
+            weight=self.weight(REGULARIZER, last),
+            task_weight=self.weight(OBJECTIVE, last),
             task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
-            memory=peak_memory(self.sums.device),
+            memory=peak_memory(self.device),
             skipped=int(self.skipped[0]),
+            figures=figures,
         )
-
-    def _seen(self) -> int:
-        return min(self.step * self.options.batch_size, len(self.dataset.train))
-
-    def _no_sums(self) -> Tensor:
-        return torch.zeros(len(SUMS), dtype=torch.float64, device=self.dataset.train.targets.device)
 
     def _require_finite(self) -> None:
         self.meet()
@@ -366,3 +435,7 @@ class Trainer:
             f"epoch {epoch + 1}, step {of_epoch + 1} of {self.steps}",
             REMEDY,
         )
+
+
+def _differentiates(active: Sequence[Active]) -> bool:
+    return any(one.term.differentiates for one in active)

@@ -411,7 +411,7 @@ def test_a_cosine_is_not_bent_by_more_epochs(tiny, jhrun):
 
 def test_a_line_of_iterations_is_rounded(tiny):
     run = tiny("evaluate=false", "solver.iterations={interpolate: {0: 1, 2: 4}}", "train.epochs=3")
-    assert [line["iterations"] for line in read(run / "metrics.jsonl")] == [1, 2, 4]
+    assert [line["figures"]["regularizer.iterations"] for line in read(run / "metrics.jsonl")] == [1, 2, 4]
 
 
 def test_a_stored_configuration_cannot_pass_by_a_likeness_of_names(tiny, jhrun):

@@ -8,14 +8,15 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
+from jhrun import terms
 from jhrun.data.regression import conservative_field
 from jhrun.errors import NumericalError
 from jhrun.linalg import Auto, Exact, GolubKahan, GradientAscent, Hutchinson, Lanczos, Power, Tracked
 from jhrun.models import MLP
 from jhrun.objectives import SquaredError
 from jhrun.penalties import Jacobian
-from jhrun.training import Checkpoint, Interrupted, Regularizer, Trainer, TrainOptions
-from jhrun.training.state import optimizer_tensors
+from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions
+from jhrun.training.state import optimizer_tensors, terms_state
 
 STEPS = 5
 """An epoch of 40 examples in batches of 8."""
@@ -67,7 +68,7 @@ def trainer(
         model,
         dataset,
         objective or SquaredError(),
-        Regularizer([Jacobian()] if penalised else [], lambda _: 0.3, lambda _: chosen, fraction),
+        terms.penalised([Jacobian()] if penalised else [], chosen, 0.3, fraction),
         optimizer(model.parameters(), lr=1.0, **settings),
         lambda _: 0.01,
         TrainOptions(**{"epochs": 1, "batch_size": batch_size, **options}),
@@ -183,8 +184,8 @@ CASES = {
 
 def state(some):
     """All that the next step hangs on, and the sums."""
-    tensors = {**some.model.state_dict(), **optimizer_tensors(some.optimizer), **some.directions.state()}
-    return {**tensors, "sums": some.sums}
+    tensors = {**some.model.state_dict(), **optimizer_tensors(some.optimizer), **terms_state(some.terms)[0]}
+    return {**tensors, **some.columns.state_dict()}
 
 
 def assert_equal(one, other):

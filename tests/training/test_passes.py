@@ -37,7 +37,8 @@ from jhrun.penalties import (
     Teacher,
 )
 from jhrun.records import Batch
-from jhrun.training import Checkpoint, Interrupted, Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions
 from jhrun.training.passes import Bfloat16
 
 U = torch.finfo(torch.bfloat16).eps / 2
@@ -168,7 +169,7 @@ def make(penalty=None, weight=lambda _: 0.3, solver=None, watched=False, width=8
         model,
         data,
         CrossEntropy(),
-        Regularizer([penalty] if penalty else [], weight, lambda _: solver or Lanczos(2)),
+        penalised([penalty] if penalty else [], solver or Lanczos(2), weight),
         SGD(model.parameters(), lr=0.05, momentum=0.9),
         lambda _: 0.05,
         TrainOptions(**{"epochs": 2, "batch_size": 8, **options}),
@@ -240,9 +241,9 @@ def test_runs_of_one_process_do_not_use_up_each_other_s_versions():
 
 
 def test_whether_every_step_is_penalised():
-    assert not make().always_penalised
-    assert make(Jacobian()).always_penalised
-    assert not make(Jacobian(), weight=lambda epoch: 0.3 * (epoch >= 0.5)).always_penalised
+    assert not make().always_differentiates
+    assert make(Jacobian()).always_differentiates
+    assert not make(Jacobian(), weight=lambda epoch: 0.3 * (epoch >= 0.5)).always_differentiates
 
 
 @pytest.mark.cuda

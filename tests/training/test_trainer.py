@@ -20,7 +20,8 @@ from jhrun.linalg import Direction, Lanczos
 from jhrun.models import CNN, MLP
 from jhrun.objectives import CrossEntropy, SquaredError
 from jhrun.penalties import Hessian, HessianDiagonality, Jacobian
-from jhrun.training import Checkpoint, Interrupted, Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Checkpoint, Follow, Interrupted, Trainer, TrainOptions
 from jhrun.training.state import optimizer_tensors
 from jhrun.training.validation import validate
 
@@ -65,11 +66,12 @@ def trainer(
     init=0,
     weight=lambda _: 0.3,
     lr=lambda epoch: 0.02 / (1 + epoch),
-    solver=lambda _: Lanczos(iterations=2),
+    solver=None,
     objective=None,
     seed=5,
     epochs=2,
     batch_size=32,
+    follows=(),
     **options,
 ):
     data = some_digits() if data is None else data
@@ -79,11 +81,12 @@ def trainer(
         model,
         data,
         objective or CrossEntropy(),
-        Regularizer(penalties, weight, solver),
+        penalised(penalties, solver or Lanczos(2), weight),
         OPTIMIZERS[optimizer](model.parameters()),
         lr,
         TrainOptions(epochs, batch_size, **options),
         seed,
+        follows,
     )
 
 
@@ -122,7 +125,8 @@ def check_equal(one, other):
     for key, value in mine.items():
         assert torch.equal(value, yours[key]), key
     assert (one.epoch, one.step, one.best) == (other.epoch, other.step, other.best)
-    assert torch.equal(one.sums, other.sums)
+    assert one.columns.names == other.columns.names
+    assert torch.equal(one.columns.totals, other.columns.totals)
 
 
 def in_pieces(make, folder, stops):
@@ -241,7 +245,7 @@ def spectral_norms(model, x):
 
 @pytest.mark.parametrize("w", [0.0, 0.01, 0.4, 1.0])
 def test_one_step_goes_down_the_weighted_sum(w):
-    current = trainer("plain", [Jacobian()], weight=lambda _: w, lr=lambda _: 0.05, solver=lambda _: Lanczos(10))
+    current = trainer("plain", [Jacobian()], weight=lambda _: w, lr=lambda _: 0.05, solver=Lanczos(10))
     batch = next(current.dataset.epoch(0, 32, seed=5))
     before = [p.detach().clone() for p in current.model.parameters()]
     task = F.cross_entropy(current.model(batch.inputs), batch.targets)
@@ -251,8 +255,8 @@ def test_one_step_goes_down_the_weighted_sum(w):
     current.take_step(batch)
     running = current.running()
     assert running["loss"] == pytest.approx(loss.item(), rel=1e-4)
-    assert running["task_loss"] == pytest.approx(task.item(), rel=1e-5)
-    assert running["penalty"] == pytest.approx(penalty.item() if w else 0, rel=1e-4)
+    assert running["objective"] == pytest.approx(task.item(), rel=1e-5)
+    assert running.get("regularizer", 0) == pytest.approx(penalty.item() if w else 0, rel=1e-4)
     assert current.steps_done == 1
     for p, start, g in zip(current.model.parameters(), before, gradients, strict=True):
         step = torch.zeros_like(start) if g is None else -0.05 * g
@@ -283,17 +287,16 @@ class FirstRow:
     ],
 )
 def test_the_residual_is_relative_to_its_value(value, residual, recorded):
-    log = Log().run(trainer(penalties=[Jacobian()], solver=lambda _: FirstRow(value, residual), epochs=1))
-    assert log.records[0].residual == recorded
-    assert log.records[0].iterations is None
+    log = Log().run(trainer(penalties=[Jacobian()], solver=FirstRow(value, residual), epochs=1))
+    assert log.records[0].figures == ({} if recorded is None else {"regularizer.residual": recorded})
 
 
 def test_several_penalties_are_averaged():
     values = {}
     for name, penalties in (("j", [Jacobian()]), ("h", [Hessian()]), ("both", [Jacobian(), Hessian()])):
-        current = trainer(penalties=penalties, solver=lambda _: FirstRow(1.0, 0.0))
+        current = trainer(penalties=penalties, solver=FirstRow(1.0, 0.0))
         current.take_step(next(current.dataset.epoch(0, 32, seed=5)))
-        values[name] = current.running()["penalty"]
+        values[name] = current.running()["regularizer"]
     assert values["both"] == pytest.approx((values["j"] + values["h"]) / 2, rel=1e-6)
     assert values["j"] != pytest.approx(values["h"], rel=0.1)
 
@@ -302,10 +305,10 @@ def test_several_penalties_are_averaged():
 @pytest.mark.parametrize("drop_last", [False, True])
 def test_a_record_is_that_of_a_plain_loop(w, drop_last):
     """The plain loop: ‖first row of J‖² by one more backward pass, sums in Python, one record an epoch."""
-    penalised = w is not None
+    with_penalty = w is not None
     options = {"drop_last": drop_last, "lr": lambda epoch: 0.05 / (1 + epoch)}
-    regularizer = {"penalties": [Jacobian()] if penalised else [], "weight": lambda _: w or 0.0}
-    current = trainer("plain", **regularizer, solver=lambda _: FirstRow(1.0, 0.0), **options)
+    regularizer = {"penalties": [Jacobian()] if with_penalty else [], "weight": lambda _: w or 0.0}
+    current = trainer("plain", **regularizer, solver=FirstRow(1.0, 0.0), **options)
     records = Log().run(current).records
     data, steps = current.dataset, current.steps
     twin = trainer("plain", **options).model
@@ -317,10 +320,10 @@ def test_a_record_is_that_of_a_plain_loop(w, drop_last):
             logits = twin(x)
             task = F.cross_entropy(logits, batch.targets, reduction="none")
             penalty = torch.zeros(len(batch))
-            if penalised:
+            if with_penalty:
                 (row,) = torch.autograd.grad(logits[:, 0].sum(), x, create_graph=True)
                 penalty = row.square().flatten(1).sum(1)
-            loss = (1 - w) * task + w * penalty if penalised else task
+            loss = (1 - w) * task + w * penalty if with_penalty else task
             lr = 0.05 / (1 + done / steps)
             gradients = torch.autograd.grad(loss.mean(), list(twin.parameters()), allow_unused=True)
             with torch.no_grad():
@@ -337,10 +340,10 @@ def test_a_record_is_that_of_a_plain_loop(w, drop_last):
         assert record.accuracy == pytest.approx(right / seen, abs=1e-12)
         assert record.loss == pytest.approx(sums[0] / seen, rel=1e-4)
         assert record.task_loss == pytest.approx(sums[1] / seen, rel=1e-4)
-        assert record.penalty == (pytest.approx(sums[2] / seen, rel=1e-3) if penalised else None)
-        assert record.residual == (0 if penalised else None)
+        assert record.penalty == (pytest.approx(sums[2] / seen, rel=1e-3) if with_penalty else None)
+        assert record.figures == ({"regularizer.residual": 0} if with_penalty else {})
         assert record.lr == pytest.approx(lr, rel=1e-12)
-        assert record.weight == (w if penalised else 0)
+        assert record.weight == (w if with_penalty else 0)
         expected = validate(twin, data.validation, CrossEntropy())
         assert (record.validation_loss, record.validation_accuracy) == pytest.approx(expected, rel=1e-4)
         assert 0 < record.seconds < 60
@@ -359,26 +362,36 @@ def test_the_learning_rate_follows_its_schedule_at_every_step():
 
 
 def test_weight_and_solver_follow_their_schedules():
+    solver = Lanczos(2)
     log = Log().run(
         trainer(
             penalties=[Jacobian()],
             weight=lambda epoch: 0.0 if epoch < 1 else 0.5 if epoch < 2 else 0.75,
-            solver=lambda epoch: Lanczos(2 + epoch),
+            solver=solver,
+            follows=[Follow(solver, "iterations", lambda epoch: 2 + epoch, whole=True)],
             epochs=3,
         )
     )
     plain, half, most = log.records
-    assert (plain.weight, plain.penalty, plain.residual, plain.iterations) == (0, None, None, None)
+    assert (plain.weight, plain.penalty, plain.figures) == (0, None, {})
     assert plain.loss == plain.task_loss
     for record, w, iterations in ((half, 0.5, 3), (most, 0.75, 4)):
-        assert (record.weight, record.iterations) == (w, iterations)
+        assert (record.weight, record.figures["regularizer.iterations"]) == (w, iterations)
+        assert (record.task_weight, record.weight) == (1 - w, w)
         assert record.loss == pytest.approx((1 - w) * record.task_loss + w * record.penalty, rel=1e-6)
-        assert record.residual > 0
+        assert record.figures["regularizer.residual"] > 0
 
 
-def test_an_epoch_uses_its_own_solver():
-    options = {"penalties": [Jacobian()], "solver": lambda epoch: FirstRow(4.0, 1.0 + epoch)}
-    assert [record.residual for record in Log().run(trainer(**options)).records] == [0.25, 0.5]
+def test_a_whole_number_changes_between_epochs_and_another_at_each_step():
+    class Arguments:
+        n, x = 0, 0.0
+
+    kept, seen = Arguments(), []
+    follows = [Follow(kept, "n", lambda epoch: 1.6 * epoch, whole=True), Follow(kept, "x", lambda epoch: epoch)]
+    Log().run(trainer(follows=follows), progress=lambda t: seen.append((kept.n, kept.x)))
+    assert seen == [
+        (round(1.6 * ((step - 1) // STEPS)), pytest.approx((step - 1) / STEPS)) for step in range(1, 2 * STEPS + 1)
+    ]
 
 
 class Noting(FirstRow):
@@ -398,7 +411,7 @@ def test_every_step_draws_anew_and_a_seed_draws_the_same(stream):
     runs = []
     for seed in (5, 5, 6):
         draws = []
-        current = trainer(penalties=[Jacobian()], solver=lambda _, draws=draws: Noting(draws), seed=seed)
+        current = trainer(penalties=[Jacobian()], solver=Noting(draws), seed=seed)
         if stream == "layers":
             draws = []
             current.model.register_forward_hook(
@@ -414,7 +427,7 @@ def test_every_step_draws_anew_and_a_seed_draws_the_same(stream):
 
 def test_the_mean_penalty_is_that_of_the_examples_it_was_measured_on():
     def record(weight):
-        options = {"penalties": [Jacobian()], "solver": lambda _: FirstRow(1.0, 0.0), "epochs": 1}
+        options = {"penalties": [Jacobian()], "solver": FirstRow(1.0, 0.0), "epochs": 1}
         return Log().run(trainer(weight=weight, lr=lambda _: 0.0, **options)).records[0]
 
     # nothing is learned, so the penalty is the same at every step up to its examples
@@ -628,7 +641,10 @@ def test_the_network_is_in_training_mode_while_it_is_trained():
 
 def test_a_record_has_nothing_but_numbers():
     record = Log().run(trainer(penalties=[Jacobian()])).records[0]
-    assert all(type(getattr(record, f.name)) in {int, float} for f in fields(record) if f.name != "task")
+    assert all(
+        type(getattr(record, f.name)) in {int, float} for f in fields(record) if f.name not in {"task", "figures"}
+    )
+    assert all(type(value) in {int, float} for value in record.figures.values())
     assert record.task is None
 
 

@@ -15,7 +15,8 @@ from jhrun.linalg import Auto, Exact, GolubKahan, GradientAscent, Hutchinson, La
 from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
-from jhrun.training import Regularizer, Trainer, TrainOptions
+from jhrun.terms import penalised
+from jhrun.training import Trainer, TrainOptions
 from jhrun.training.update import finite_step, masked_step, skipped_step, skips_by_itself
 
 
@@ -26,12 +27,11 @@ def make(objective=None, solver=None, penalty=None, fraction=1.0, device="cpu", 
         torch.manual_seed(0)
         model = MLP(widths=[12], activation="softplus", **vars(data.spec)).to(device)
     penalties = [penalty] if penalty else []
-    regularizer = Regularizer(penalties, lambda _: 0.3, lambda _: solver or Exact(), fraction)
     return Trainer(
         model,
         data.to(device),
         objective or CrossEntropy(),
-        regularizer,
+        penalised(penalties, solver or Exact(), 0.3, fraction),
         # Adam counts its steps in tensors of the host, which it reads
         SGD(model.parameters(), lr=1e-3, momentum=0.9),
         lambda _: 1e-3,
@@ -215,8 +215,10 @@ def test_gradients_of_micro_batches_add_up_to_the_batch_s(penalty, micro_batch, 
         trainer.take_step(replace(batch, inputs=batch.inputs.double()))
     for one, other in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
         assert (one.grad - other.grad).norm() <= 1e-12 * one.grad.norm()
-    assert torch.allclose(whole.sums, parts.sums, rtol=1e-12)
-    assert parts.sums[-2] == 8 * fraction
+    sums = dict(zip(parts.columns.names, parts.columns.totals.view(2, -1).T.tolist(), strict=True))
+    assert sums["regularizer"][1] == 8 * fraction
+    for name, pair in zip(whole.columns.names, whole.columns.totals.view(2, -1).T.tolist(), strict=True):
+        assert sums[name] == pytest.approx(pair, rel=1e-12)
 
 
 def test_memory_falls_with_the_micro_batch():
@@ -235,8 +237,11 @@ def test_micro_batches_track_as_the_batch_does():
         trainer.model.train()
         for batch in trainer.dataset.epoch(0, 8, seed=1):
             trainer.take_step(batch)
-    assert bool(parts.directions.tracked[0].known.all())
-    assert parts.directions.tracked[0].vectors.shape == whole.directions.tracked[0].vectors.shape
+    assert bool(parts.terms[1].term.directions.tracked[0].known.all())
+    assert (
+        parts.terms[1].term.directions.tracked[0].vectors.shape
+        == whole.terms[1].term.directions.tracked[0].vectors.shape
+    )
 
 
 @pytest.mark.parametrize("wrong", ["epochs", "batch_size", "micro_batch", "checkpoint_steps", "log_steps"])
@@ -269,7 +274,7 @@ def test_directions_in_pinned_host_memory_train_as_those_on_the_gpu_do():
     there, here = (make(solver=Tracked(limit=limit), penalty=Jacobian(), device="cuda") for limit in (4e9, 1))
     for trainer in (there, here):
         trainer.run(save=lambda *_: None, record=lambda _: None)
-    kept, pinned = (trainer.directions.tracked[0].vectors for trainer in (there, here))
+    kept, pinned = (trainer.terms[1].term.directions.tracked[0].vectors for trainer in (there, here))
     assert (kept.is_cuda, pinned.is_cuda, pinned.is_pinned()) == (True, False, True)
     torch.testing.assert_close(pinned, kept.cpu(), rtol=1e-3, atol=1e-3)
 

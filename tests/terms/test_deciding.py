@@ -18,8 +18,9 @@ from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
 from jhrun.penalties.penalty import Forward
 from jhrun.records import Decision, Measured
-from jhrun.training import Checkpoint, Interrupted, Regularizer, Trainer, TrainOptions
-from jhrun.training.deciding import chosen, due, ladder, measurements
+from jhrun.terms import penalised
+from jhrun.terms.deciding import chosen, due, ladder, measurements
+from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions
 
 
 @pytest.fixture
@@ -36,10 +37,17 @@ def make(data, penalties=JACOBIAN, auto=None, epochs=4, stages=(0,), weight=lamb
         torch.manual_seed(0)
         model = MLP(widths=[12], activation="softplus", **vars(data.spec))
     auto = auto or Auto()
-    regularizer = Regularizer(penalties, weight, lambda _: auto, stages=stages)
     optimizer = SGD(model.parameters(), lr=0.05)
     return Trainer(
-        model, data, CrossEntropy(), regularizer, optimizer, lambda _: 0.05, TrainOptions(epochs, 10), seed=3
+        model,
+        data,
+        CrossEntropy(),
+        penalised(penalties, auto, weight),
+        optimizer,
+        lambda _: 0.05,
+        TrainOptions(epochs, 10),
+        seed=3,
+        stages=stages,
     )
 
 
@@ -143,17 +151,18 @@ def test_what_is_decided_is_stored_before_a_step_is_made(data):
     trainer.run(
         save=lambda *_: None,
         record=lambda _: None,
-        decided=lambda d: stored.append((d.epoch, trainer.steps_done, len(trainer.directions.decisions))),
+        decided=lambda d: stored.append((d.epoch, trainer.steps_done)),
     )
-    assert stored == [(1, 0, 0), (2, 4, 1), (3, 8, 2)]
+    assert stored == [(1, 0), (2, 4), (3, 8)]
 
 
 def test_the_solver_of_an_epoch_is_the_last_decision(data):
     trainer = make(data)
-    trainer.directions.decisions = [
-        Decision(1, 0, "exact", 0, 0.9, 1, (), {}), Decision(2, 0, "lanczos", 2, 0.9, 1, (), {}),
-    ]  # fmt: skip
-    (solver,) = trainer.directions.solvers(3)
+    trainer.terms[1].term.directions.decisions = [
+        Decision(1, 0, "Jacobian", "exact", 0, 0.9, 1, (), {}),
+        Decision(2, 0, "Jacobian", "lanczos", 2, 0.9, 1, (), {}),
+    ]
+    (solver,) = trainer.terms[1].term.directions.solvers(trainer.setting)
     assert isinstance(solver, Tracked)
     assert solver.then.iterations == 2
 
@@ -188,7 +197,7 @@ def test_nothing_is_remembered_of_images_that_are_drawn_anew_each_time(data):
     _, decided = train(trainer)
     assert {m.solver for d in decided if d.penalty == 0 for m in d.measured} <= {"start", "lanczos"}
     assert {m.solver for d in decided if d.penalty == 1 for m in d.measured} >= {"tracked"}
-    assert list(trainer.directions.tracked) == [1]
+    assert list(trainer.terms[1].term.directions.tracked) == [1]
 
 
 def test_a_stage_without_weight_decides_nothing_until_one_with_it(data):
@@ -271,16 +280,16 @@ def test_going_back_to_a_checkpoint_forgets_later_decisions_and_refusals(data):
     trainer = make(data, epochs=5)
     early = []
     trainer.run(save=lambda _, c: early.append(c), record=lambda _: None)
-    trainer.refused.fill_(3)
+    trainer.refusals.kept.fill_(3)
     trainer.restore(early[1])
-    assert [d.epoch for d in trainer.directions.decisions] == [1]
+    assert [d.epoch for d in trainer.terms[1].term.directions.decisions] == [1]
     trainer.meet()
 
 
 def test_the_best_checkpoint_does_not_keep_all_directions_again(data):
     saved, _ = train(make(data, epochs=2))
-    assert any(name.startswith("tracked") for name in saved["last"].state)
-    assert not any(name.startswith("tracked") for name in saved["best"].state)
+    assert any(name.startswith("term.") for name in saved["last"].state)
+    assert not any(name.startswith("term.") for name in saved["best"].state)
 
 
 def test_a_memory_s_limit_is_kept_when_going_on(data):
@@ -288,7 +297,7 @@ def test_a_memory_s_limit_is_kept_when_going_on(data):
     saved, _ = train(first)
     second = make(data, auto=Auto(limit=10), epochs=2)
     second.restore(saved["last"])
-    assert second.directions.tracked[0].limit == 10
+    assert second.terms[1].term.directions.tracked[0].limit == 10
 
 
 def test_a_decision_holds_one_batch_s_graph_at_a_time(data):

@@ -1,4 +1,4 @@
-"""Numbers that change over training: learning rate, the penalty's weight, the solver's iterations.
+"""Numbers that change over training: learning rate, weights, any argument of a method.
 
 In YAML and on the command line, any of them is written in one of four ways:
 
@@ -46,6 +46,25 @@ def schedule(description: Any, epochs: float) -> Schedule:
     if set(description) == {"cosine"}:
         return _cosine(description["cosine"], epochs)
     return _piecewise(_stages(description))
+
+
+def is_schedule(value: Any) -> bool:
+    """Whether a value is written as a schedule: a mapping with numbers for keys, or one of the named forms.
+
+    Args:
+        value: of a configuration.
+
+    Returns:
+        Yes or no.
+
+    Example:
+        >>> is_schedule({0: 0.25, 50: 0.5}), is_schedule({"cosine": {"start": 1}}), is_schedule({"lambda": 4})
+        (True, True, False)
+    """
+    if not isinstance(value, Mapping) or not value:
+        return False
+    named = set(value) in ({"interpolate"}, {"cosine"})
+    return named or all(isinstance(key, int | float) and not isinstance(key, bool) for key in value)
 
 
 def first_epochs(description: Any) -> list[float]:

@@ -15,12 +15,9 @@ from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Hessian, Jacobian
 from jhrun.records import Batch
-from jhrun.training import Checkpoint, Interrupted, Regularizer, Trainer, TrainOptions
-from jhrun.training.terms import terms
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from jhrun.terms import Draws, Pass, Setting, Spectral, convex, penalised
+from jhrun.training import Checkpoint, Interrupted, Trainer, TrainOptions
+from jhrun.training.gradients import Active, add_gradients
 
 
 @pytest.fixture
@@ -40,37 +37,41 @@ def batch_of(data, n=5):
     return Batch(inputs, data.train.targets[:n], torch.arange(n), torch.zeros(n, dtype=torch.bool))
 
 
+def gradients(data, batch, term, weight=0.4, fraction=1.0, part=None):
+    model, draws = network(data), Draws(0, 0, torch.device("cpu"))
+    active = Active.at(convex(None, term, weight, fraction), 0.0)
+
+    def step(some):
+        return Pass(model, CrossEntropy(), some, 0.0, Setting(len(batch)), draws)
+
+    loss, (made,) = add_gradients(step, active, batch, part=part)
+    return loss, made, model
+
+
 def test_the_penalty_on_a_random_part_estimates_the_whole_without_bias(data):
     """The mean over all parts of a size is the loss with everything penalised."""
-    model, batch = network(data), batch_of(data)
-
-    def loss(part):
-        made = terms(model, CrossEntropy(), [Jacobian()], [Exact()], batch, 0.4, part=part, generator=seeded())
-        return made.losses.mean()
-
-    whole = loss(None)
-    parts = [loss(torch.tensor(part)) for part in combinations(range(5), 2)]
-    assert torch.stack(parts).mean().item() == pytest.approx(whole.item(), rel=1e-12)
-    assert min(parts) < 0.99 * max(parts)
+    batch, term = batch_of(data), Spectral([Jacobian()], Exact())
+    whole = gradients(data, batch, term)[0]
+    losses = [gradients(data, batch, term, fraction=0.4, part=list(p))[0] for p in combinations(range(5), 2)]
+    assert torch.stack(losses).mean().item() == pytest.approx(whole.item(), rel=1e-12)
+    assert min(losses) < 0.99 * max(losses)
 
 
 def test_a_part_leaves_task_losses_and_answers_of_all(data):
-    model, batch = network(data), batch_of(data)
-    part = torch.tensor([3, 1])
-    made = terms(model, CrossEntropy(), [Jacobian()], [Exact()], batch, 0.4, part=part, generator=seeded())
+    batch = batch_of(data)
+    _, made, model = gradients(data, batch, Spectral([Jacobian()], Exact()), fraction=0.4, part=[3, 1])
     whole = CrossEntropy()(model(batch.inputs), batch.targets)
-    assert torch.allclose(made.task_losses, whole[[3, 1, 0, 2, 4]])
-    assert made.values.shape == (2,)
-    made.losses.mean().backward()
-    sums = made.observed()
-    assert sums[1].item() == pytest.approx(whole.sum().item())
-    assert sums[-2:].tolist() == [2, 2]
+    assert torch.allclose(made.figures["objective"], whole[[3, 1, 0, 2, 4]])
+    assert len(made.figures["accuracy"]) == 5
+    assert len(made.figures["regularizer"]) == 2
+    assert {name: len(figure) for name, figure in made.observed(torch.tensor(True)).items()} == {
+        "loss": 5, "objective": 5, "accuracy": 5, "regularizer": 2, "regularizer.residual": 2,
+    }  # fmt: skip
 
 
 def test_without_weight_nothing_is_penalised(data):
-    made = terms(network(data), CrossEntropy(), [Jacobian()], [Exact()], batch_of(data), 0.0, generator=seeded())
-    assert made.values is None
-    assert made.observed()[-2:].tolist() == [0, 0]
+    _, made, _ = gradients(data, batch_of(data), Spectral([Jacobian()], Exact()), weight=0.0)
+    assert set(made.figures) == {"loss", "objective", "accuracy"}
 
 
 def make(data, *, penalty, lr=0.0, epochs=2, fraction=1.0, solver=None):
@@ -80,7 +81,7 @@ def make(data, *, penalty, lr=0.0, epochs=2, fraction=1.0, solver=None):
         model,
         data,
         CrossEntropy(),
-        Regularizer([penalty], lambda _: 0.3, lambda _: solver, fraction),
+        penalised(penalty if isinstance(penalty, tuple) else [penalty], solver, 0.3, fraction),
         SGD(model.parameters(), lr=1.0),
         lambda _: lr,
         TrainOptions(epochs=epochs, batch_size=7),
@@ -112,12 +113,12 @@ def test_tracking_through_a_frozen_network_finds_the_dense_norms(data, penalty):
         matrix = vmap(jacrev(outputs))(inputs).flatten(2)
     else:
         matrix = vmap(jacrev(gradient))(inputs, data.train.targets).reshape(24, 64, 64)
-    v = trainer.directions.tracked[0].vectors.double()
+    v = trainer.terms[1].term.directions.tracked[0].vectors.double()
     share = (v[:, None] @ matrix).norm(dim=(1, 2)) / torch.linalg.matrix_norm(matrix, ord=2)
     # the network keeps its parameters in float32, and close pairs converge slowly: never above, seldom below
     assert share.max() < 1 + 1e-5
     assert share.mean() > 0.99
-    assert records[-1].residual < records[0].residual
+    assert records[-1].figures["regularizer.residual"] < records[0].figures["regularizer.residual"]
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.4])
@@ -136,35 +137,39 @@ def test_an_interrupted_run_with_memories_ends_bit_for_bit_the_same(data, fracti
         train(second)
         for mine, other in zip(whole.model.parameters(), second.model.parameters(), strict=True):
             assert torch.equal(mine, other)
-        assert torch.equal(whole.directions.tracked[0].vectors, second.directions.tracked[0].vectors)
+        assert torch.equal(
+            whole.terms[1].term.directions.tracked[0].vectors, second.terms[1].term.directions.tracked[0].vectors
+        )
 
 
 def test_two_penalties_have_a_memory_each(data):
-    one = make(data, penalty=Jacobian(), lr=0.01, epochs=1)
-    trainer = replace(one, regularizer=replace(one.regularizer, penalties=[Jacobian(), Hessian()]))
+    trainer = make(data, penalty=(Jacobian(), Hessian()), lr=0.01, epochs=1)
     train(trainer)
-    assert [tuple(trainer.directions.tracked[i].vectors.shape) for i in (0, 1)] == [(24, 10), (24, 64)]
+    assert [tuple(trainer.terms[1].term.directions.tracked[i].vectors.shape) for i in (0, 1)] == [
+        (24, 10),
+        (24, 64),
+    ]
 
 
 def test_the_penalised_part_is_another_one_each_epoch(data):
     trainer = make(data, penalty=Jacobian(), fraction=0.5)
-    first = trainer._part(24)
+    active = Active.at(trainer.terms, 0.0)
+    first = trainer._part(24, active)
     trainer.epoch = 1
-    assert sorted(first) != sorted(trainer._part(24))
+    assert sorted(first) != sorted(trainer._part(24, active))
     assert len(set(first)) == 12
 
 
 @pytest.mark.parametrize("penalty", [Jacobian(), Hessian()])
 def test_a_vector_in_the_image_s_frame_ends_with_its_image_and_one_of_outputs_does_not(data, penalty):
-    model, batch = network(data), batch_of(data)
-    solver = Tracked().over(5)
+    batch, term = batch_of(data), Spectral([penalty], Tracked())
     for _ in range(3):
-        made = terms(model, CrossEntropy(), [penalty], [solver], batch, 0.4, generator=seeded())
-        made.losses.mean().backward()
-        made.observed()
-    kept = solver.vectors.double()
+        _, made, _ = gradients(data, batch, term)
+        made.observed(torch.tensor(True))
+    kept = term.directions.tracked[0].vectors.double()
     fresh = replace(batch, fresh=~batch.fresh)
-    (direction,) = terms(model, CrossEntropy(), [penalty], [solver], fresh, 0.4, generator=seeded()).directions
+    _, made, model = gradients(data, fresh, term)
+    ((_, direction),) = made.step.notes[term]
     expected = kept
     if isinstance(penalty, Hessian):
         x = batch.inputs.clone().requires_grad_()

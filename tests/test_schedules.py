@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jhrun.training import schedule
+from jhrun.schedules import schedule
 
 EPOCHS = 100
 STAGES = {0: 0.25, 50: 0.5, 70: 0.75}

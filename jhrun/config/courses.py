@@ -1,0 +1,90 @@
+"""Arguments written as schedules: one rule for everything that is built from YAML.
+
+A number may be written as a schedule wherever the object that is built keeps the argument as an attribute of the
+same name (an optimizer: in its parameter groups). The object is built with the first value; the trainer sets the
+others.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Any, get_args
+
+from torch.optim import Optimizer
+
+from jhrun.config import door
+from jhrun.config.rules import written
+from jhrun.config.values import written_as
+from jhrun.errors import ConfigError
+from jhrun.schedules import first_epochs, is_schedule, schedule
+from jhrun.training import Follow
+
+Values = Mapping[str, Any]
+
+
+def built(
+    group: str, node: Values, epochs: float, plugins: Sequence[str], key: str = "", **context: Any
+) -> tuple[Any, list[Follow]]:
+    """An object, and its arguments that follow a schedule.
+
+    Args:
+        group: whose package may be used.
+        node: ``_target_`` and the arguments.
+        epochs: the training's length.
+        plugins: packages that the user trusts in this call.
+        key: where the node stands; the group if not given.
+        **context: arguments that come from the program.
+
+    Returns:
+        The object at its first values, and what is to follow.
+
+    Raises:
+        ConfigError: an argument is refused, at the first value or at a later one, or cannot follow a schedule.
+    """
+    key = key or group
+    courses = {name: value for name, value in node.items() if is_schedule(value)}
+    if not courses:
+        return door.build(group, node, plugins=plugins, **context), []
+    kinds = inspect.signature(door.target(group, node.get("_target_"), plugins)).parameters
+    first, follows = dict(node), []
+    lines: dict[str, tuple[Callable[[float], float], bool]] = {}
+    for name, value in courses.items():
+        try:
+            lines[name] = schedule(value, epochs), name in kinds and _whole(kinds[name].annotation)
+        except ValueError as error:
+            raise ConfigError(f"{key}.{name}={written_as(value)}: {error}", "", "") from error
+        first[name] = _value(lines[name][0](0), lines[name][1])
+    made = door.build(group, first, plugins=plugins, **context)
+    for name, (course, whole) in lines.items():
+        for number in written(courses[name]):
+            # what the class refuses is told now, and not in the epoch that would bring it
+            door.build(group, {**first, name: _value(number, whole)}, plugins=plugins, **context)
+        kept = made.defaults if isinstance(made, Optimizer) else {name: getattr(made, name, None)}
+        if kept.get(name) != first[name]:
+            what = f"{key}.{name} cannot follow a schedule"
+            why = f"{type(made).__name__} keeps no attribute '{name}' of its value"
+            raise ConfigError(f"{what}: {why}", f"{node['_target_']}", "give a number")
+        follows.append(Follow(made, name, course, whole))
+    return made, follows
+
+
+def stages(values: Any) -> Iterator[float]:
+    """The epochs at which a schedule anywhere in some values takes a new value."""
+    if is_schedule(values):
+        yield from first_epochs(values)
+    elif isinstance(values, Mapping):
+        for value in values.values():
+            yield from stages(value)
+    elif isinstance(values, list):
+        for value in values:
+            yield from stages(value)
+
+
+def _whole(annotation: Any) -> bool:
+    """Whether an argument is a whole number, by its annotation."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return int in kinds and float not in kinds
+
+
+def _value(number: float, whole: bool) -> float:
+    return round(number) if whole else number

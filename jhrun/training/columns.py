@@ -1,0 +1,98 @@
+"""Named columns of an epoch: their sums over examples, on the device, and their means."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+
+class Columns:
+    """Sums and counts of named figures. Nothing is read back from the device but by ``means``.
+
+    Example:
+        >>> columns = Columns(torch.device("cpu"))
+        >>> columns.add({"loss": torch.tensor([1.0, 2.0])}, done=torch.tensor(True))
+        >>> columns.add({"loss": torch.tensor([9.0])}, done=torch.tensor(False))
+        >>> columns.means(columns.totals.tolist())
+        {'loss': 1.5}
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        """Begin with no column."""
+        self.names: list[str] = []
+        self.totals = torch.zeros(0, dtype=torch.float64, device=device)
+        self._counts: dict[tuple[int, ...], Tensor] = {}
+
+    def add(self, figures: Mapping[str, Tensor], done: Tensor | None = None) -> None:
+        """Add figures, if the step was made.
+
+        Args:
+            figures: by name, one for each of some examples.
+            done: a bool on the device; None for yes.
+        """
+        self.merge(*self.summed(figures), done)
+
+    def summed(self, figures: Mapping[str, Tensor]) -> tuple[list[str], Tensor]:
+        """Names; and their sums, then their counts, (2·names,), float64."""
+        sums = torch.stack([values.detach().double().sum() for values in figures.values()])
+        sizes = tuple(len(values) for values in figures.values())
+        if sizes not in self._counts:
+            # a device need not be sent counts that come again
+            self._counts[sizes] = torch.tensor(sizes, dtype=torch.float64).to(sums.device)
+        return list(figures), torch.cat([sums, self._counts[sizes]])
+
+    def merge(self, names: Sequence[str], sums: Tensor, done: Tensor | None = None) -> None:
+        """Add sums.
+
+        Args:
+            names: of the columns.
+            sums: theirs, then their counts.
+            done: a bool on the device; None for yes.
+        """
+        if list(names) != self.names:
+            sums = self._widened(names, sums)
+        self.totals += sums if done is None else torch.where(done, sums, 0)
+
+    def means(self, totals: Sequence[float]) -> dict[str, float]:
+        """The mean of each column that has an example.
+
+        Args:
+            totals: as read back from the device.
+
+        Returns:
+            Means by name.
+        """
+        n = len(self.names)
+        pairs = zip(self.names, totals[:n], totals[n:], strict=True)
+        return {name: total / count for name, total, count in pairs if count > 0}
+
+    def clear(self) -> None:
+        """Begin again with no column."""
+        self.names, self.totals = [], self.totals.new_zeros(0)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """``sums.NAME``: a sum and a count for each column."""
+        return {f"sums.{name}": pair for name, pair in zip(self.names, self.totals.view(2, -1).T, strict=True)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to saved sums.
+
+        Args:
+            state: other tensors may be among them.
+        """
+        kept = {key.removeprefix("sums."): pair for key, pair in state.items() if key.startswith("sums.")}
+        self.clear()
+        self.names = list(kept)
+        if kept:
+            self.totals = torch.stack(list(kept.values())).T.reshape(-1).to(self.totals.device, copy=True)
+
+    def _widened(self, names: Sequence[str], sums: Tensor) -> Tensor:
+        """The sums in the columns' order, for which columns are added where they lack some."""
+        wide = [*self.names, *(name for name in names if name not in self.names)]
+        totals, others = self.totals.view(2, -1), sums.view(2, -1)
+        grown = totals.new_zeros(2, len(wide))
+        grown[:, : len(self.names)] = totals
+        moved = torch.zeros_like(grown)
+        moved[:, [wide.index(name) for name in names]] = others
+        self.names, self.totals = wide, grown.reshape(-1)
+        return moved.reshape(-1)
