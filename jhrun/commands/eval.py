@@ -31,6 +31,7 @@ from jhrun.records import INCOMPLETE, PASS
 from jhrun.reporting import alone, deciding, remedy, write_report
 from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint
+from jhrun.training.averages import averaged_weights
 
 LONGEST_NAME = 200
 """Bytes of an evaluation's name, to which file systems leave some for temporaries."""
@@ -125,14 +126,17 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     require_radii(radii, data)
     attacks = applicable(attacks, data, overrides)
     model = network.model(values, data, plugins)
-    network.load_weights(model, checkpoint, folder, call["checkpoint"], data)
+    averaged = call["averaged"]
+    network.load_weights(model, checkpoint, folder, call["checkpoint"], data, averaged=averaged)
+    raw = averaged is False and bool(averaged_weights(checkpoint.state))
     request = Request(
         folder,
         values,
         model,
         data,
         attacks,
-        checkpoint=call["checkpoint"],
+        # another network than the averaged one: the two are never joined in a headline
+        checkpoint=f"{call['checkpoint']}, not averaged" if raw else call["checkpoint"],
         info=checkpoint.info,
         seed=seed,
         sha256=facts(data)["sha256"],

@@ -43,6 +43,7 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
         model = model.to(memory_format=torch.channels_last)
     minimised = loss(values, data, plugins)
     optimizer, follows = objects.optimizer(values, model.parameters(), plugins)
+    averages, more = objects.averaging(values, plugins)
     try:
         # an objective says here, before anything is trained, that it is not for such targets
         minimised.objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
@@ -61,7 +62,8 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
                 compile=values.get("compile", TrainOptions.compile),
             ),
             values["seed"],
-            follows=[*minimised.follows, *follows],
+            follows=[*minimised.follows, *follows, *more],
+            averages=averages,
             stages=minimised.stages,
             measure=partial(measure, structure=data.structure, points=CURVE_POINTS) if not data.classes else None,
         )

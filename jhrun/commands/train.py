@@ -151,7 +151,7 @@ def _work(
         request = Request(
             folder,
             values,
-            trainer.model,
+            trainer.evaluated,
             trainer.dataset,
             attacks,
             checkpoint="last",
@@ -219,7 +219,7 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
         running(trainer.steps_done, f"epoch {min(trainer.epoch + 1, epochs)}/{epochs}", detail=figures)
 
     def save(name: str, checkpoint: Checkpoint) -> None:
-        canaries.note(name, checkpoint.info, trainer.model)
+        canaries.note(name, checkpoint.info, *dict.fromkeys((trainer.model, trainer.evaluated)))
         checkpoint.save(folder.checkpoint(name))
 
     with (

@@ -54,7 +54,7 @@ class Watch:
             return
         name = f"pgd{STEPS}"
         attacks = {name: self.attack} if record.epoch >= self.first else {}
-        found = evaluate(self.trainer.model, self.examples, attacks, seed=self.seed)
+        found = evaluate(self.trainer.evaluated, self.examples, attacks, seed=self.seed)
         clean, robust = found.clean_accuracy, found.records[name].last if attacks else None
         line = WatchRecord(record.epoch, clean.accuracy, None if robust is None else robust.accuracy, clean.n)
         append_line(self.path, asdict(line))
@@ -71,7 +71,7 @@ def validated(
         trainer: of the run, which is trained.
         attacks: by name.
     """
-    found = evaluate(trainer.model, examples(trainer, "validation"), attacks, seed=values["seed"])
+    found = evaluate(trainer.evaluated, examples(trainer, "validation"), attacks, seed=values["seed"])
     record = {
         "epoch": trainer.epoch,
         "clean": found.clean_accuracy.accuracy,

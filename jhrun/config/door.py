@@ -28,6 +28,7 @@ PACKAGES = {
     "regularizer": ("jhrun.terms", "jhrun.penalties"),
     "solver": ("jhrun.linalg",),
     "optimizer": ("jhrun.training.optimizers",),
+    "averaging": ("jhrun.training.averages",),
     "attack": ("jhrun.attacks",),
     "logger": ("jhrun.loggers",),
 }

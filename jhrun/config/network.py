@@ -16,6 +16,7 @@ from jhrun.folder import RunFolder
 from jhrun.models.blocks import Rescale
 from jhrun.penalties import examine
 from jhrun.training import Canaries, Checkpoint
+from jhrun.training.averages import averaged_weights
 
 
 def model(config: Mapping[str, Any], data: Dataset, plugins: Sequence[str]) -> nn.Module:
@@ -68,7 +69,15 @@ def of_run(path: str, data: Dataset, plugins: Sequence[str]) -> nn.Module:
     return network
 
 
-def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder, name: str, data: Dataset) -> None:
+def load_weights(
+    model: nn.Module,
+    checkpoint: Checkpoint,
+    folder: RunFolder,
+    name: str,
+    data: Dataset,
+    *,
+    averaged: bool | None = None,
+) -> None:
     """Put a checkpoint's weights into a network, which must then say what it said when it was saved.
 
     Args:
@@ -77,15 +86,21 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, folder: RunFolder, na
         folder: of the run.
         name: of the checkpoint.
         data: what the network is asked about.
+        averaged: whether the averaged weights are taken; None for yes where there are any.
 
     Raises:
+        ConfigError: averaged weights are asked for, and there are none.
         RunError: they do not fit, or are not this run's.
     """
     require_alike(checkpoint.info["data"], facts(data), str(folder.path))
+    mean = averaged_weights(checkpoint.state)
+    if averaged and not mean:
+        raise ConfigError("the checkpoint has no averaged weights", "averaged=true", "leave it out")
+    taken = bool(mean) and averaged is not False
     try:
-        model.load_state_dict(dict(checkpoint.weights))
+        model.load_state_dict(mean if taken else dict(checkpoint.weights))
     except RuntimeError as error:
         raise RunError(
             f"the checkpoint does not fit the network ({error})", str(folder.path), "was config.yaml changed?"
         ) from error
-    Canaries(folder, data.spec.shape).verify(name, checkpoint.info, model)
+    Canaries(folder, data.spec.shape).verify(name, checkpoint.info, model, averaged=taken)

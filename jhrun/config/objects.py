@@ -21,7 +21,7 @@ from jhrun.data.pairs import are_pairs
 from jhrun.errors import ConfigError, DataError
 from jhrun.loggers import Logger
 from jhrun.schedules import schedule
-from jhrun.training import Follow
+from jhrun.training import Averages, Follow
 
 Values = Mapping[str, Any]
 
@@ -57,6 +57,8 @@ def examine(config: Values, plugins: Sequence[str]) -> None:
     """
     for group in ("model", "solver", "optimizer"):
         door.examined(group, config[group], plugins=plugins)
+    if config["averaging"].get("_target_") is not None:
+        door.examined("averaging", config["averaging"], plugins=plugins)
     for group in ("objective", "regularizer"):
         loss.examine(group, config[group], plugins)
     for name, node in (config.get("attack") or {}).items():
@@ -102,6 +104,15 @@ def optimizer(
     first = schedule(config["optimizer"]["lr"], epochs)(0)
     numbers = {key: _number(value) for key, value in config["optimizer"].items()} | {"lr": first}
     made, follows = courses.built("optimizer", numbers, epochs, plugins, params=list(parameters))
+    return made, follows
+
+
+def averaging(config: Values, plugins: Sequence[str]) -> tuple[Averages | None, list[Follow]]:
+    """The average of the weights, and what of it follows a schedule; None for none."""
+    node = config["averaging"]
+    if node.get("_target_") is None:
+        return None, []
+    made, follows = courses.built("averaging", node, config["train"]["epochs"], plugins)
     return made, follows
 
 

@@ -19,7 +19,7 @@ from jhrun.linalg.auto import read_costs
 
 REQUIRED = (
     "seed", "device", "epsilon", "evaluate", "train", "checkpoint", "dataset", "model", "objective", "regularizer",
-    "solver", "optimizer", "tf32", "channels_last", "deterministic", "threads",
+    "solver", "optimizer", "averaging", "tf32", "channels_last", "deterministic", "threads",
 )  # fmt: skip
 """Keys that the configuration of every run has."""
 

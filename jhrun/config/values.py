@@ -100,6 +100,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "device": device_name,
     "plugins": package_names,
     "evaluate": one_of(True, False),
+    "averaged": optional(one_of(True, False)),
     "resume_force": one_of(True, False),
     "analysis": optional(one_of("curvature")),
     "threads": optional(whole(1, 4096)),

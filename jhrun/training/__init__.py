@@ -1,5 +1,6 @@
 """Loops over objects: they know no Hydra and no YAML."""
 
+from jhrun.training.averages import Averages
 from jhrun.training.canary import Canaries
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.follow import Follow
@@ -7,6 +8,7 @@ from jhrun.training.options import TrainOptions
 from jhrun.training.trainer import Interrupted, Trainer
 
 __all__ = [
+    "Averages",
     "Canaries",
     "Checkpoint",
     "Follow",

@@ -44,13 +44,16 @@ class Canaries:
     folder: RunFolder
     shape: Sequence[int]
 
-    def note(self, name: str, info: Mapping[str, Any], model: nn.Module) -> None:
+    def note(
+        self, name: str, info: Mapping[str, Any], model: nn.Module, averaged: nn.Module | None = None
+    ) -> None:
         """Write down what a checkpoint's network says. To be done before the checkpoint is in its place.
 
         Args:
             name: of the checkpoint.
             info: its ``epoch`` and ``step``.
             model: with its weights.
+            averaged: with its averaged weights; None where it has none.
         """
         path = self.folder.canary
         noted: dict[str, Any] = read_json(path) if path.is_file() else {}
@@ -59,13 +62,18 @@ class Canaries:
             # it stays the checkpoint if the new one cannot be saved
             saved = _place(read_json(self.folder.checkpoint(name) / "state.json"))
         kept = [entry for entry in noted.get(name, []) if _place(entry) == saved]
-        said = answers(model, self.shape)
-        entry = {"epoch": info["epoch"], "step": info["step"], "outputs": _rows(said[0])}
-        if len(said) > 1:
-            entry["deterministic"] = False
-        write_json(path, {**noted, name: [*kept, entry]})
+        for network in (model, averaged):
+            if network is None:
+                continue
+            said = answers(network, self.shape)
+            entry = {"epoch": info["epoch"], "step": info["step"], "outputs": _rows(said[0])}
+            entry["averaged"] = network is averaged
+            if len(said) > 1:
+                entry["deterministic"] = False
+            kept.append(entry)
+        write_json(path, {**noted, name: kept})
 
-    def verify(self, name: str, info: Mapping[str, Any], model: nn.Module) -> None:
+    def verify(self, name: str, info: Mapping[str, Any], model: nn.Module, *, averaged: bool = False) -> None:
         """Whether a checkpoint's network is one that was saved.
 
         A network that is not deterministic may differ from what was saved by as much as from itself.
@@ -74,6 +82,7 @@ class Canaries:
             name: of the checkpoint.
             info: its ``epoch`` and ``step``.
             model: with its weights.
+            averaged: whether these are the averaged ones.
 
         Raises:
             RunError: it is not.
@@ -83,7 +92,11 @@ class Canaries:
         try:
             # under any name: one checkpoint may have been put in the place of another that was damaged
             noted = chain.from_iterable(read_json(path).values())
-            known = [entry["outputs"] for entry in noted if _place(entry) == (epoch, step)]
+            known = [
+                entry["outputs"]
+                for entry in noted
+                if _place(entry) == (epoch, step) and entry["averaged"] == averaged
+            ]
             told = _tensor(known[-1]) if known else None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"is not of its form ({error!r})", str(path), "the run is damaged") from error

@@ -18,6 +18,7 @@ from jhrun.objectives import Objective
 from jhrun.records import Batch, Decision, EpochRecord
 from jhrun.schedules import Schedule
 from jhrun.terms import OBJECTIVE, REGULARIZER, Draws, Look, Pass, Setting, Weighted
+from jhrun.training.averages import Averages
 from jhrun.training.checkpoint import Checkpoint
 from jhrun.training.columns import Columns
 from jhrun.training.follow import Follow
@@ -61,6 +62,7 @@ class Trainer:
         seed: of order, augmentation and the terms' draws.
         follows: arguments that follow a schedule.
         stages: first epochs of the stages of the run's schedules.
+        averages: of the weights; None for none.
         measure: further figures of the validation part at each epoch's end, for the records.
         epoch: epochs done.
         step: steps done in the epoch under way.
@@ -85,6 +87,7 @@ class Trainer:
     seed: int
     follows: Sequence[Follow] = ()
     stages: tuple[int, ...] = (0,)
+    averages: Averages | None = None
     measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
     epoch: int = 0
     step: int = 0
@@ -114,8 +117,16 @@ class Trainer:
         redrawn = (self.dataset.crop > 0 or self.dataset.flip) and self.dataset.hold == 1
         self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
         self.copies = self._copies()
+        if self.averages is not None:
+            self.averages.begin(self.model)
         self.network = Bfloat16(self.model) if self.options.bf16 else self.model
         self.single = compiled(self.network, self.device) if self.options.compile else self.network
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is validated, chosen as ``best`` and evaluated: the averaged one where there is one."""
+        averaged = None if self.averages is None else self.averages.network
+        return self.model if averaged is None else averaged
 
     @property
     def steps(self) -> int:
@@ -214,9 +225,11 @@ class Trainer:
         self.optimizer.zero_grad()
         buffers = [buffer.clone() for buffer in self._buffers()] if self.skipping else []
         loss, made = self._gradients(batch, active, now)
-        done = finite_step(self.optimizer, loss)
+        done = finite_step(self.optimizer, loss, lambda: self._again(batch, active, now))
         for buffer, old in zip(self._buffers() if buffers else (), buffers, strict=True):
             buffer.copy_(torch.where(done, buffer, old))
+        if self.averages is not None and self.averages.every == "step":
+            self.averages.move(self.model, done)
         self.step += 1
         self._note(batch, loss, made, done)
 
@@ -238,6 +251,15 @@ class Trainer:
                 part=self._part(len(batch), active),
                 micro_batch=None if all(one.term.plain for one in active) else self.options.micro_batch,
             )
+
+    def _again(self, batch: Batch, active: Sequence[Active], now: float) -> Tensor:
+        """The same step's loss and gradients at other weights: statistics and memories stay as they are."""
+        buffers = [buffer.clone() for buffer in self._buffers()]
+        loss, _ = self._gradients(batch, active, now)
+        with torch.no_grad():
+            for buffer, old in zip(self._buffers(), buffers, strict=True):
+                buffer.copy_(old)
+        return loss
 
     def _note(self, batch: Batch, loss: Tensor, parts: Sequence[Made], done: Tensor) -> None:
         """Sum up a step that was made; of one that was refused note why, and let no memory be told of it."""
@@ -287,6 +309,7 @@ class Trainer:
         remembered, info["terms"] = terms_state(self.terms)
         state = {**self.columns.state_dict(), "skipped": self.skipped, **optimizer_tensors(self.optimizer)}
         state |= copies_state(self.copies) | remembered
+        state |= {} if self.averages is None else self.averages.state_dict()
         return Checkpoint(self.model.state_dict(), state, info)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -295,6 +318,8 @@ class Trainer:
         restore_copies(self.copies, checkpoint.state)
         restore_optimizer(self.optimizer, checkpoint.state)
         self.columns.load_state_dict(checkpoint.state)
+        if self.averages is not None:
+            self.averages.load_state_dict(checkpoint.state)
         self.skipped = checkpoint.state["skipped"].to(self.device, copy=True)
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
@@ -361,7 +386,8 @@ class Trainer:
         self, save: Callable[[str, Checkpoint], None], record: Callable[[EpochRecord], None]
     ) -> None:
         self._require_finite()
-        validated = validate(self.model, self.dataset.validation, self.objective)
+        self._average()
+        validated = validate(self.evaluated, self.dataset.validation, self.objective)
         if validated and not math.isfinite(validated[0]):
             self._refuse("the validation loss", self.steps_done)
         line = self._record(validated)
@@ -380,6 +406,14 @@ class Trainer:
             state = {name: t for name, t in checkpoint.state.items() if not name.startswith(TERM)}
             save("best", replace(checkpoint, info=chosen, state=state))
         save("last", checkpoint)
+
+    def _average(self) -> None:
+        """At an epoch's end: move the average where it moves then, and make it fit for use."""
+        if self.averages is None:
+            return
+        if self.averages.every == "epoch" and self.averages.due((self.epoch + 1) / self.options.epochs):
+            self.averages.move(self.model, torch.ones((), dtype=torch.bool))
+        self.averages.settle(batch.inputs for batch in self.dataset.train.batches(self.options.batch_size))
 
     def _improved(self, line: EpochRecord) -> bool:
         """Whether no epoch before was better, by accuracy or, without classes, by loss; remembers the best."""
@@ -416,7 +450,7 @@ class Trainer:
             lr=self.lr(last),
             weight=self.weight(REGULARIZER, last),
             task_weight=self.weight(OBJECTIVE, last),
-            task=self.measure(self.model, self.dataset.validation) if self.measure and validated else None,
+            task=self.measure(self.evaluated, self.dataset.validation) if self.measure and validated else None,
             memory=peak_memory(self.device),
             skipped=int(self.skipped[0]),
             figures=figures,

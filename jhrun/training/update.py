@@ -1,22 +1,24 @@
 """One update of the weights, which the device refuses by itself where something is not finite."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from jhrun.training.again import Closure, asks_again, finite, parameters, step_again
 
-def finite_step(optimizer: Optimizer, loss: Tensor) -> Tensor:
-    """The optimizer's step, unless the loss or a gradient is not finite: then no weight changes.
+
+def finite_step(optimizer: Optimizer, loss: Tensor, again: Callable[[], Tensor] | None = None) -> Tensor:
+    """The optimizer's step, unless a loss or a gradient within it is not finite: then no weight changes.
 
     Nothing is read back from the device.
 
     Args:
         optimizer: of the parameters, which have their gradients.
         loss: whose gradients they are, a scalar.
+        again: adds the gradients at other weights, and returns their loss, for optimizers that ask for them.
 
     Returns:
         Whether the step was made, a scalar on the device.
@@ -27,18 +29,18 @@ def finite_step(optimizer: Optimizer, loss: Tensor) -> Tensor:
         >>> finite_step(torch.optim.SGD([w], lr=0.5), torch.tensor(0.0)), w.data
         (tensor(False), tensor([1.]))
     """
-    held = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    largest = torch.nn.utils.get_total_norm([p.grad for p in held], norm_type=math.inf)
-    finite = loss.detach().isfinite() & largest.isfinite()
-    if finite.is_cpu:
+    if again is not None and asks_again(optimizer):
+        return step_again(optimizer, Closure(optimizer, loss, again))
+    good = finite(optimizer, loss)
+    if good.is_cpu:
         # the host itself: there is nobody to wait for
-        if finite:
+        if good:
             optimizer.step()
     elif skips_by_itself(optimizer):
-        skipped_step(optimizer, finite)
+        skipped_step(optimizer, good)
     else:
-        masked_step(optimizer, held, finite)
-    return finite
+        masked_step(optimizer, [p for p in parameters(optimizer) if p.grad is not None], good)
+    return good
 
 
 def skips_by_itself(optimizer: Optimizer) -> bool:
