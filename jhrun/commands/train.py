@@ -192,7 +192,7 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
         append_line(folder.metrics, asdict(line))
         for listener in told:
             listener(line)
-        text = _epoch_line(line, epochs)
+        text = _epoch_line(line, epochs, trainer.terms[-1].term.title)
         log.info("%s", text)
         if running.bar.disable:
             tell(text)
@@ -243,12 +243,12 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
             raise stop.exception from None
 
 
-def _epoch_line(line: EpochRecord, epochs: int) -> str:
+def _epoch_line(line: EpochRecord, epochs: int, regularizer: str) -> str:
     parts = [f"epoch {line.epoch}/{epochs}", f"loss {line.loss:.4g}"]
     if line.accuracy is not None:
         parts.append(f"accuracy {100 * line.accuracy:.1f} %")
     if line.penalty is not None:
-        parts.append(f"penalty {line.penalty:.4g}")
+        parts.append(f"{regularizer} {line.penalty:.4g}")
     if line.validation_accuracy is not None:
         parts.append(f"validation {100 * line.validation_accuracy:.1f} %")
     elif line.validation_loss is not None:

@@ -1,8 +1,8 @@
 """Arguments written as schedules: one rule for everything that is built from YAML.
 
 A number may be written as a schedule wherever the object that is built keeps the argument as an attribute of the
-same name (an optimizer: in its parameter groups). The object is built with the first value; the trainer sets the
-others.
+same name (an optimizer may have it in its parameter groups). The object is built with the first value; the trainer
+sets the others.
 """
 
 import inspect
@@ -59,8 +59,8 @@ def built(
         for number in written(courses[name]):
             # what the class refuses is told now, and not in the epoch that would bring it
             door.build(group, {**first, name: _value(number, whole)}, plugins=plugins, **context)
-        kept = made.defaults if isinstance(made, Optimizer) else {name: getattr(made, name, None)}
-        if kept.get(name) != first[name]:
+        groups = made.defaults if isinstance(made, Optimizer) else {}
+        if groups.get(name, getattr(made, name, None)) != first[name]:
             what = f"{key}.{name} cannot follow a schedule"
             why = f"{type(made).__name__} keeps no attribute '{name}' of its value"
             raise ConfigError(f"{what}: {why}", f"{node['_target_']}", "give a number")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from jhrun.config import courses, door
+from jhrun.config.groups import nearest
+from jhrun.config.rules import is_lambda
 from jhrun.config.teacher import target
 from jhrun.data import Dataset
 from jhrun.errors import ConfigError
@@ -20,7 +22,6 @@ Values = Mapping[str, Any]
 
 BESIDE = ("weight", "fraction")
 """Keys of a regularizer's section that are none of its class."""
-LAMBDA = "lambda"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def loss(config: Values, data: Dataset, plugins: Sequence[str]) -> Loss:
     added_term, more = regularizer(config, data, plugins)
     weight, fraction = chosen["weight"], chosen.get("fraction", 1.0)
     if is_lambda(weight) and added_term is not None:
-        terms = added(task, added_term, schedule(weight[LAMBDA], epochs), fraction)
+        terms = added(task, added_term, schedule(weight["lambda"], epochs), fraction)
     else:
         terms = convex(task, added_term, 0.0 if is_lambda(weight) else schedule(weight, epochs), fraction)
     relevant = [config["objective"], chosen, config["optimizer"], config["solver"]]
@@ -95,11 +96,6 @@ def objective(config: Values, plugins: Sequence[str]) -> Objective:
     return cast(Objective, found)
 
 
-def is_lambda(weight: Any) -> bool:
-    """Whether a weight is written as {lambda: λ}: the regularizer is added to the whole task."""
-    return isinstance(weight, Mapping) and set(weight) == {LAMBDA}
-
-
 def examine(group: str, node: Values, plugins: Sequence[str]) -> None:
     """Look at a section's ``_target_`` and at those within it, without building anything.
 
@@ -111,6 +107,8 @@ def examine(group: str, node: Values, plugins: Sequence[str]) -> None:
     Raises:
         ConfigError: the section has no ``_target_``, or an argument is unknown.
     """
+    if group == "regularizer" and "weight" not in node:
+        raise ConfigError("regularizer.weight has no value", "regularizer", "give it: regularizer.weight=0.2")
     if group == "regularizer" and node.get("_target_") is None:
         extra = [key for key in node if key not in BESIDE and key != "_target_" and node[key]]
         if extra:
@@ -121,8 +119,16 @@ def examine(group: str, node: Values, plugins: Sequence[str]) -> None:
     for place, inner in _within(node, group):
         door.examined(group, inner, plugins=plugins, key=place)
     factory = door.target(group, node.get("_target_"), plugins)
-    given = [name for name in ("solver",) if name in inspect.signature(factory).parameters]
-    door.examined(group, _arguments(node), plugins=plugins, given=given)
+    parameters = inspect.signature(factory).parameters
+    given = [name for name in ("solver",) if name in parameters]
+    arguments = _arguments(node)
+    beside = [*parameters, *(BESIDE if group == "regularizer" else ())]
+    every = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in arguments:
+        if name not in {"_target_", *parameters} and not every and not name.startswith("_"):
+            remedy = nearest(name, beside)
+            raise ConfigError(f"there is no key '{group}.{name}'", f"{node['_target_']}", remedy)
+    door.examined(group, arguments, plugins=plugins, given=given)
 
 
 def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> tuple[Term | None, list[Follow]]:

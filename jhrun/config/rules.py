@@ -167,6 +167,19 @@ def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], 
     return check
 
 
+def weight(value: Any, epochs: int) -> None:
+    """A check for a regularizer's weight: w of (1 − w)·task + w·penalty, or {lambda: λ} of task + λ·penalty."""
+    if is_lambda(value):
+        scheduled(lambda strength: 0 <= strength < math.inf, "must be at least 0")(value["lambda"], epochs)
+    else:
+        scheduled(lambda w: 0 <= w <= 1, "must lie in [0, 1]")(value, epochs)
+
+
+def is_lambda(value: Any) -> bool:
+    """Whether a weight is written as {lambda: λ}."""
+    return isinstance(value, Mapping) and set(value) == {"lambda"}
+
+
 def wrong_classes(value: Any, classes: int) -> None:
     """A check for a number of classes other than the right one; what is no number is for others to refuse."""
     if isinstance(value, int) and value > classes - 1:

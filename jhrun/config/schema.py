@@ -65,9 +65,7 @@ def _told(key: str, choice: Mapping[str, Any], known: Iterable[str]) -> str:
 
 def _unknown(command: str, config: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
     """Dotted keys that have no place; a group's class knows its own arguments."""
-    nodes: dict[str, set[str]] = {
-        name: _of_files(name) for name in groups(command) if name in {"regularizer", "search"}
-    }
+    nodes: dict[str, set[str]] = {name: _of_files(name) for name in groups(command) if name == "search"}
     for key, value in config.items():
         if key in own or key in nodes:
             inner = own.get(key)

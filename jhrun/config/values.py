@@ -22,6 +22,7 @@ from jhrun.config.rules import (
     shape,
     share,
     sizes,
+    weight,
     whole,
     wrong_classes,
 )
@@ -112,7 +113,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 SCHEDULES = {
-    "regularizer.weight": scheduled(lambda w: 0 <= w <= 1, "must lie in [0, 1]"),
+    "regularizer.weight": weight,
     "solver.iterations": scheduled(lambda n: n >= 1 and n.is_integer(), "must be a whole number of at least 1"),
     "solver.products": scheduled(lambda n: n >= 0 and n.is_integer(), "must be a whole number of at least 0"),
     "solver.truth": scheduled(lambda truth: 0 < truth <= 1, "must be above 0 and at most 1"),
