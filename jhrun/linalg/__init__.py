@@ -9,6 +9,7 @@ from jhrun.linalg.golub_kahan import GolubKahan
 from jhrun.linalg.gradient_ascent import GradientAscent
 from jhrun.linalg.hutchinson import Hutchinson
 from jhrun.linalg.lanczos import Lanczos
+from jhrun.linalg.memory import Memory
 from jhrun.linalg.operator import DenseOperator, Operator
 from jhrun.linalg.power import Power
 from jhrun.linalg.solver import Direction, Solver
@@ -23,6 +24,7 @@ __all__ = [
     "GradientAscent",
     "Hutchinson",
     "Lanczos",
+    "Memory",
     "Operator",
     "Power",
     "Solver",

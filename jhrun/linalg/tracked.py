@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from jhrun.linalg.lanczos import Lanczos
+from jhrun.linalg.memory import Memory
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, Solver, norm, unit_start, whole_number
-
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Tracked:
@@ -25,12 +24,8 @@ class Tracked:
     else at a random one.
 
     Attributes:
-        dtype: of the kept vectors.
-        limit: bytes of them on the device.
+        memory: of the vectors; without a place for any example until ``over`` says how many there are.
         then: a solver that goes on from the kept vector before each proposal; None for none.
-        examples: how many have a place in the memory; 0 where there is none.
-        vectors: kept ones, (N, m).
-        known: which of them are, (N,).
 
     Example:
         >>> from jhrun.linalg import DenseOperator
@@ -57,16 +52,28 @@ class Tracked:
         Raises:
             ValueError: an argument outside its range.
         """
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype={dtype!r}: must be one of {', '.join(DTYPES)}")
-        if not limit > 0:
-            raise ValueError(f"limit={limit}: must be above 0")
-        self.dtype, self.limit = dtype, float(limit)
+        self.memory = Memory(0, dtype, limit)
         self.then: Solver | None = None
         self.products = products
-        self.examples = 0
-        self.vectors = torch.empty(0, 0)
-        self.known = torch.empty(0, dtype=torch.bool)
+
+    @property
+    def vectors(self) -> Tensor:
+        """Kept ones, (N, m)."""
+        return self.memory.vectors
+
+    @property
+    def known(self) -> Tensor:
+        """Which of them are, (N,)."""
+        return self.memory.known
+
+    @property
+    def limit(self) -> float:
+        """Bytes on the device; a new one holds until the room is taken."""
+        return self.memory.limit
+
+    @limit.setter
+    def limit(self, limit: float) -> None:
+        self.memory.limit = limit
 
     @property
     def products(self) -> int:
@@ -83,7 +90,7 @@ class Tracked:
     def over(self, examples: int) -> "Tracked":
         """The same with a memory for so many examples, none of which was seen yet."""
         tracked = copy(self)
-        tracked.examples = examples
+        tracked.memory = Memory(examples, self.memory.dtype, self.memory.limit)
         return tracked
 
     @torch.no_grad()
@@ -126,11 +133,7 @@ class Tracked:
             nothing was measured.
         """
         v = unit_start(_square(operator), start, generator)
-        if not len(self.vectors):
-            self._allocate(v.shape[1], operator.device)
-        here = index.to(self.vectors.device)
-        kept = self.vectors[here].to(v.device, v.dtype)
-        usable = self.known[here].to(v.device)
+        kept, usable = self.memory.read(index, v)
         if fresh is not None:
             usable = usable & ~fresh.to(v.device)
         # rounding of half precision is taken out
@@ -161,16 +164,12 @@ class Tracked:
         step = gradient / torch.where(good, length, 1)[:, None]
         cosine = (step * proposed).sum(1)
         residual = norm(step - cosine[:, None] * proposed) / cosine
-        here = index.to(self.vectors.device)
-        kept = (good if wanted is None else good & wanted).to(self.vectors.device)
-        moved = step.to(self.vectors.device, self.vectors.dtype)
-        self.vectors[here] = torch.where(kept[:, None], moved, self.vectors[here])
-        self.known[here] |= kept
+        self.memory.write(index, step, good if wanted is None else good & wanted)
         return torch.where(good & (cosine > 0), residual, 0)
 
     def state_dict(self) -> dict[str, Tensor]:
         """``vectors`` (N, m) and ``known`` (N,); empty before the first proposal."""
-        return {"vectors": self.vectors, "known": self.known} if len(self.vectors) else {}
+        return self.memory.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Go on from saved vectors, bit for bit.
@@ -179,19 +178,8 @@ class Tracked:
             state: from ``state_dict``.
             device: of the network.
         """
-        self.examples = len(state["known"])
-        self.dtype = next(name for name, dtype in DTYPES.items() if dtype == state["vectors"].dtype)
-        self._allocate(state["vectors"].shape[1], device)
-        self.vectors.copy_(state["vectors"])
-        self.known.copy_(state["known"])
-
-    def _allocate(self, m: int, device: torch.device) -> None:
-        dtype = DTYPES[self.dtype]
-        there = self.examples * m * dtype.itemsize <= self.limit
-        place = device if there else torch.device("cpu")
-        pinned = device.type == "cuda" and not there
-        self.vectors = torch.zeros(self.examples, m, dtype=dtype, device=place, pin_memory=pinned)
-        self.known = torch.zeros(self.examples, dtype=torch.bool, device=place)
+        self.memory = Memory(len(state["known"]), self.memory.dtype, self.memory.limit)
+        self.memory.load_state_dict(state, device)
 
     def _refined(self, operator: Operator, v: Tensor, generator: torch.Generator | None) -> Direction:
         return Direction(v, None, None, 0) if self.then is None else self.then(operator, v, generator)

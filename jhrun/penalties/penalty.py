@@ -158,7 +158,7 @@ class Penalty(ABC):
             v and what is known of it.
         """
         start = self.start(operator)
-        if not isinstance(solver, Tracked) or not solver.examples or batch.index is None:
+        if not isinstance(solver, Tracked) or not solver.memory.examples or batch.index is None:
             return solver(operator, start=start, generator=generator)
         fresh = batch.fresh if self.frame == "inputs" else None
         return solver.propose(operator, batch.index, fresh=fresh, start=start, generator=generator)
