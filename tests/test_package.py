@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from jhrun.config import stored
 from jhrun.config.groups import conf
+from jhrun.reporting import cells_in, is_sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,6 +86,23 @@ def test_the_wheel_alone_trains_from_an_empty_folder(wheel, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (Path(done.stdout.splitlines()[-1]) / "report.html").is_file()
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git checkout")
+def test_git_keeps_of_outputs_its_page_alone():
+    paths = ["outputs/README.md", "outputs/runs/1/report.html", "outputs/sweeps/README.md", "tests/outputs/1"]
+    asked = subprocess.run(
+        ["git", "check-ignore", "--no-index", *paths], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.splitlines() == paths[1:]
+
+
+def test_the_page_in_outputs_is_taken_for_no_run(tmp_path):
+    shutil.copy(ROOT / "outputs/README.md", tmp_path)
+    assert not is_sweep(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").touch()
+    assert [cell.folder.name for cell in cells_in(tmp_path, stored.read)] == ["run"]
 
 
 @pytest.mark.skipif(not (ROOT / ".venv/.installed").is_file(), reason="the scripts have not made .venv here")
