@@ -1,6 +1,7 @@
-"""The two scripts and the wheel, as a user gets them."""
+"""The two scripts, the wheel and the checkout, as a user gets them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from jhrun.config import stored
+from jhrun.config.groups import conf
+from jhrun.reporting import cells_in, is_sweep
+
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
+    """Built from the sdist, so that what the sdist lacks is missing."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
@@ -23,9 +29,43 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_what_is_not_python(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("conf/train.yaml", "conf/attack/pgd20.yaml", "reporting/templates/report.html.j2", "py.typed"):
+    for name in ("reporting/templates/report.html.j2", "py.typed"):
         assert f"jhrun/{name}" in names
     assert not [name for name in names if not name.startswith("jhrun")]
+
+
+def test_the_wheel_has_every_choice(wheel):
+    ours = {f"jhrun/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "conf").rglob("*.yaml")}
+    assert "jhrun/conf/attack/pgd20.yaml" in ours
+    assert {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("jhrun/conf/")} == ours
+
+
+def test_an_editable_install_is_a_path_to_the_checkout_and_a_copy_of_nothing(tmp_path):
+    build = "import sys; from hatchling.build import build_editable; build_editable(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, tmp_path], cwd=ROOT, check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as built:
+        (path,) = [name for name in built.namelist() if ".dist-info/" not in name]
+        assert built.read(path).decode().split() == [str(ROOT)]
+
+
+def test_an_edited_yaml_of_a_checkout_is_seen_at_once(tmp_path):
+    for name in ("jhrun", "conf"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "conf/model/mlp.yaml").write_text("# edited\n")
+    here = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "jhrun", "train", "--help"]
+    shown = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=True)
+    assert "  edited\n" in shown.stdout
+
+
+@pytest.mark.parametrize("project", [None, '[project]\nname = "theirs"\n', 'name = "jhrun-plugin"\n'])
+def test_a_strangers_conf_beside_the_package_is_left_alone(project, tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/train.yaml").touch()
+    if project is not None:
+        (tmp_path / "pyproject.toml").write_text(project)
+    assert conf(tmp_path / "jhrun") == tmp_path / "jhrun/conf"
 
 
 def test_the_wheel_alone_trains_from_an_empty_folder(wheel, tmp_path):
@@ -46,6 +86,23 @@ def test_the_wheel_alone_trains_from_an_empty_folder(wheel, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (Path(done.stdout.splitlines()[-1]) / "report.html").is_file()
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git checkout")
+def test_git_keeps_of_outputs_its_page_alone():
+    paths = ["outputs/README.md", "outputs/runs/1/report.html", "outputs/sweeps/README.md", "tests/outputs/1"]
+    asked = subprocess.run(
+        ["git", "check-ignore", "--no-index", *paths], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.splitlines() == paths[1:]
+
+
+def test_the_page_in_outputs_is_taken_for_no_run(tmp_path):
+    shutil.copy(ROOT / "outputs/README.md", tmp_path)
+    assert not is_sweep(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").touch()
+    assert [cell.folder.name for cell in cells_in(tmp_path, stored.read)] == ["run"]
 
 
 @pytest.mark.skipif(not (ROOT / ".venv/.installed").is_file(), reason="the scripts have not made .venv here")

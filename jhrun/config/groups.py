@@ -9,7 +9,25 @@ from typing import Any
 
 import yaml
 
-CONF = Path(__file__).parent.parent / "conf"
+_PROJECT = re.compile(r'^name = "jhrun"$', flags=re.MULTILINE)
+
+
+def conf(package: Path) -> Path:
+    """The folder of YAML files that belongs to a copy of the package.
+
+    Args:
+        package: the folder ``jhrun``.
+
+    Returns:
+        ``conf`` beside it in a checkout, which jhrun's own ``pyproject.toml`` marks; else the one within, as the
+        wheel has it. A folder ``conf`` beside an installed package is somebody else's.
+    """
+    beside, project = package.parent / "conf", package.parent / "pyproject.toml"
+    ours = project.is_file() and _PROJECT.search(project.read_text(encoding="utf-8", errors="replace"))
+    return beside if ours and (beside / "train.yaml").is_file() else package / "conf"
+
+
+CONF = conf(Path(__file__).parents[1])
 """The primary file of each command, and a folder for each group."""
 
 COMPOSED = tuple(path.stem for path in sorted(CONF.glob("*.yaml")))
