@@ -73,9 +73,9 @@ def changes(before: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[list[st
     """
     last = {**before, **(before.get("resumed") or [{}])[-1]}
     names = {"code": "jhrun's code", "torch": "PyTorch"}
-    different = [f"{n}: {last.get(key)} → {here[key]}" for key, n in names.items() if last.get(key) != here[key]]
-    moved = [f"device: {last.get('device')} → {here['device']}"] if last.get("device") != here["device"] else []
-    return ([*different, *moved], []) if last.get("cuda") else (different, moved)
+    different = [f"{n}: {last[key]} → {here[key]}" for key, n in names.items() if last[key] != here[key]]
+    moved = [f"device: {last['device']} → {here['device']}"] if last["device"] != here["device"] else []
+    return ([*different, *moved], []) if last["cuda"] else (different, moved)
 
 
 def resumed(before: Mapping[str, Any], here: Mapping[str, Any], **what: Any) -> dict[str, Any]:

@@ -94,9 +94,9 @@ def estimate(values: dict[str, Any]) -> Estimate:
     radii = objects.radii(values)
     attacks = objects.attacks(values, radii, values["plugins"]) if values["evaluate"] else {}
     seconds = _training(trainer)
-    test = trainer.dataset.test[: values.get("subset") or len(trainer.dataset.test)]
+    test = trainer.dataset.test[: values["subset"] or len(trainer.dataset.test)]
     attacked = expected_seconds(trainer.model, test, attacks.values()) if attacks else 0.0
-    watched = (values.get("watch") or {}).get("part")
+    watched = values["watch"]["part"]
     if watched:
         part = examples(trainer, watched)
         part = part[: values["watch"]["examples"] or len(part)]

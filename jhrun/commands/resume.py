@@ -76,7 +76,7 @@ def resumed_values(
         *path, name = key.split(".")
         target, source = values, wanted
         for part in path:
-            # an older version's configuration may lack a key
+            # only a search's trial has ``search``
             target, source = target.setdefault(part, {}), source[part]
         target[name] = source[name]
     after = values["train"]["epochs"]

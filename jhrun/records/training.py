@@ -24,8 +24,7 @@ class EpochRecord:
         weight: the penalty's weight w at the epoch's last step.
         iterations: the solver's iterations in this epoch; None without a penalty.
         task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
-        memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known,
-            as of older versions' runs.
+        memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known.
         skipped: batches of the epoch that were left out, since something in them was not finite; they count as
             steps, and their examples in no mean.
     """
