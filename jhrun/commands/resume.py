@@ -118,7 +118,7 @@ def restore(
         ConfigError: the run has been trained for longer than it now should.
     """
     before = read_json(folder.environment)
-    here = environment(trainer.sums.device, command, values["threads"])
+    here = environment(trainer.sums.device, command, values)
     different, allowed = changes(before, here)
     _refuse(folder, different, forced)
     records = list(read_lines(folder.metrics))
