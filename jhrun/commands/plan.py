@@ -20,6 +20,7 @@ from jhrun.reporting import tables
 from jhrun.reporting.words import counted, duration
 from jhrun.sweeps import Job
 from jhrun.training import Trainer
+from jhrun.training.state import optimizer_tensors
 
 TIMED = 2
 """Steps that are timed in each stage, after one that warms up."""
@@ -103,7 +104,10 @@ def estimate(values: dict[str, Any]) -> Estimate:
         epochs = min(values["watch"]["epochs"] or trainer.options.epochs, trainer.options.epochs)
         attacked += epochs * expected_seconds(trainer.model, part, [PGD(radii["inf"], steps=STEPS)])
     kept = trainer.checkpoint()
-    tensors = [*kept.weights.values(), *kept.state.values(), *kept.weights.values()]
+    tensors = [*kept.weights.values(), *kept.state.values()]
+    if len(trainer.dataset.validation):
+        # the best one too, which keeps no directions
+        tensors += [*kept.weights.values(), *optimizer_tensors(trainer.optimizer).values()]
     return Estimate(seconds, attacked, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)
 
 
