@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,22 @@ def read_lines(path: Path, order: Sequence[str] = ("epoch",)) -> Iterator[dict[s
         raise RunError(
             f"holds a line that is not a record ({error!r})", str(path), "the run is damaged"
         ) from error
+
+
+def require_fields(record: Mapping[str, Any], kind: type, path: Path) -> None:
+    """Refuse a record that lacks a field.
+
+    Args:
+        record: as it was read.
+        kind: its dataclass.
+        path: of its file, for the message.
+
+    Raises:
+        RunError: it does.
+    """
+    missing = [field.name for field in fields(kind) if field.name not in record]
+    if missing:
+        raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged")
 
 
 def _checksum(record: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ def _measure(call: Mapping[str, Any], overrides: Sequence[str], output: Path, de
         "examples": sum(map(len, batches)),
         "rounds": call["rounds"],
         "device": device_text(device),
-        "environment": environment(device, command, call["threads"]),
+        "environment": environment(device, command, call),
         "date": now(),
         "scores": [asdict(score) for score in scores],
     }

@@ -75,7 +75,7 @@ def claim(path: Path, config: dict[str, Any], overrides: Sequence[str], device: 
         write_json(folder.status, {"state": "running"})
         write_aside(folder.overrides, stored.as_yaml(list(overrides)))
         command = shlex.join(["jhrun", "train", *overrides])
-        write_json(folder.environment, environment(device, command, config["threads"]))
+        write_json(folder.environment, environment(device, command, config))
         # the last: a folder that has it can be gone on with
         stored.write(folder.config, config)
     except BaseException:

@@ -13,23 +13,32 @@ from typing import Any
 import torch
 
 import jhrun
-from jhrun.sweeps import code_version
+from jhrun.config.plugins import code_reader
 
 
-def environment(device: torch.device, command: str, threads: int | None) -> dict[str, Any]:
-    """On what machine and with which versions: ``environment.json``."""
+def environment(device: torch.device, command: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """On what machine and with which versions: ``environment.json``.
+
+    Args:
+        device: where the work is done.
+        command: as typed.
+        values: the configuration, with ``threads`` and ``plugins``.
+
+    Returns:
+        The record.
+    """
     return {
         "command": command,
         "jhrun": jhrun.__version__,
         "commit": _commit(),
-        "code": code_version(),
+        "code": code_reader()(values),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchattacks": version("torchattacks"),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "device": device_text(device),
         "platform": f"{platform.system()} {platform.machine()}",
-        "threads": threads or torch.get_num_threads(),
+        "threads": values["threads"] or torch.get_num_threads(),
     }
 
 
@@ -72,10 +81,10 @@ def changes(before: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[list[st
         What keeps a run from going on; and what is allowed all the same, another device after a CPU.
     """
     last = {**before, **(before.get("resumed") or [{}])[-1]}
-    names = {"code": "jhrun's code", "torch": "PyTorch"}
-    different = [f"{n}: {last.get(key)} → {here[key]}" for key, n in names.items() if last.get(key) != here[key]]
-    moved = [f"device: {last.get('device')} → {here['device']}"] if last.get("device") != here["device"] else []
-    return ([*different, *moved], []) if last.get("cuda") else (different, moved)
+    names = {"code": "code of jhrun and plugins", "torch": "PyTorch"}
+    different = [f"{n}: {last[key]} → {here[key]}" for key, n in names.items() if last[key] != here[key]]
+    moved = [f"device: {last['device']} → {here['device']}"] if last["device"] != here["device"] else []
+    return ([*different, *moved], []) if last["cuda"] else (different, moved)
 
 
 def resumed(before: Mapping[str, Any], here: Mapping[str, Any], **what: Any) -> dict[str, Any]:

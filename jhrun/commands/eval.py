@@ -113,7 +113,7 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     """Everything that the call asks for, built; what is typed wrong is told before anything is loaded."""
     seed = values["seed"] if call["seed"] is None else call["seed"]
     radii = objects.radii(
-        {key: values.get(key) if call[key] is None else call[key] for key in ("epsilon", "epsilon_l2")}
+        {key: values[key] if call[key] is None else call[key] for key in ("epsilon", "epsilon_l2")}
     )
     plugins = call["plugins"]
     attacks = objects.attacks(call, radii, plugins)

@@ -51,7 +51,7 @@ class Request:
         data: on the same device; its test part is used.
         attacks: by name.
         checkpoint: which one the network is.
-        info: what that checkpoint says of itself, with ``epoch`` and perhaps ``selection`` and ``sha256``.
+        info: what that checkpoint says of itself, with ``epoch``, ``selection`` and ``sha256``.
         seed: of random starts.
         sha256: of the data.
         epsilon: ℓ∞ radius of the claim, in pixel units.
@@ -96,7 +96,7 @@ class Request:
         request = {
             "checkpoint": self.checkpoint,
             "epoch": self.info["epoch"],
-            "sha256": self.info.get("sha256"),
+            "sha256": self.info["sha256"],
             "attacks": attacks,
             "seed": self.seed,
             "cascade": self.cascade,
@@ -240,7 +240,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
         worst_case_norm=evaluation.worst_case_norm,
         per_class=evaluation.per_class(request.data.classes),
         curve=curve,
-        weights=(request.info.get("sha256") or {}).get("weights.safetensors"),
+        weights=request.info["sha256"]["weights.safetensors"],
     )
 
 
@@ -251,7 +251,7 @@ def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRec
         evaluation,
         request.attacks,
         request.seed,
-        request.info.get("selection") or {},
+        request.info["selection"],
         claimed=_claimed(request, len(part)),
         epsilon=request.epsilon,
         curve=curve,
@@ -270,7 +270,7 @@ def _claimed(request: Request, n: int) -> float | None:
     with records_read(request.folder):
         for place in reversed(request.folder.evaluations()):
             record = read_json(place / "results.json")
-            same = (record.get("checkpoint"), record.get("epoch")) == (request.checkpoint, request.info["epoch"])
+            same = (record["checkpoint"], record["epoch"]) == (request.checkpoint, request.info["epoch"])
             if same and record.get("clean") and record["clean"]["n"] == n:
                 return float(record["clean"]["accuracy"])
     return None

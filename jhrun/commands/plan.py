@@ -20,6 +20,7 @@ from jhrun.reporting import tables
 from jhrun.reporting.words import counted, duration
 from jhrun.sweeps import Job
 from jhrun.training import Trainer
+from jhrun.training.state import optimizer_tensors
 
 TIMED = 2
 """Steps that are timed in each stage, after one that warms up."""
@@ -94,16 +95,19 @@ def estimate(values: dict[str, Any]) -> Estimate:
     radii = objects.radii(values)
     attacks = objects.attacks(values, radii, values["plugins"]) if values["evaluate"] else {}
     seconds = _training(trainer)
-    test = trainer.dataset.test[: values.get("subset") or len(trainer.dataset.test)]
+    test = trainer.dataset.test[: values["subset"] or len(trainer.dataset.test)]
     attacked = expected_seconds(trainer.model, test, attacks.values()) if attacks else 0.0
-    watched = (values.get("watch") or {}).get("part")
+    watched = values["watch"]["part"]
     if watched:
         part = examples(trainer, watched)
         part = part[: values["watch"]["examples"] or len(part)]
         epochs = min(values["watch"]["epochs"] or trainer.options.epochs, trainer.options.epochs)
         attacked += epochs * expected_seconds(trainer.model, part, [PGD(radii["inf"], steps=STEPS)])
     kept = trainer.checkpoint()
-    tensors = [*kept.weights.values(), *kept.state.values(), *kept.weights.values()]
+    tensors = [*kept.weights.values(), *kept.state.values()]
+    if len(trainer.dataset.validation):
+        # the best one too, which keeps no directions
+        tensors += [*kept.weights.values(), *optimizer_tensors(trainer.optimizer).values()]
     return Estimate(seconds, attacked, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)
 
 

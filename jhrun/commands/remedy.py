@@ -45,9 +45,9 @@ def remedy(model: nn.Module, part: Part, epsilon: float, again: Sequence[str]) -
 def shared_settings(values: Mapping[str, Any]) -> list[str]:
     """The settings of a training that ``jhrun eval`` must be told too, for the same claim on the same examples."""
     settings = []
-    if values.get("subset") is not None:
+    if values["subset"] is not None:
         settings.append(f"subset={values['subset']}")
-    if values.get("plugins"):
+    if values["plugins"]:
         settings.append(f"plugins=[{','.join(values['plugins'])}]")
     return settings
 

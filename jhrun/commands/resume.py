@@ -76,7 +76,7 @@ def resumed_values(
         *path, name = key.split(".")
         target, source = values, wanted
         for part in path:
-            # an older version's configuration may lack a key
+            # only a search's trial has ``search``
             target, source = target.setdefault(part, {}), source[part]
         target[name] = source[name]
     after = values["train"]["epochs"]
@@ -118,7 +118,7 @@ def restore(
         ConfigError: the run has been trained for longer than it now should.
     """
     before = read_json(folder.environment)
-    here = environment(trainer.device, command, values["threads"])
+    here = environment(trainer.device, command, values)
     different, allowed = changes(before, here)
     _refuse(folder, different, forced)
     records = list(read_lines(folder.metrics))

@@ -10,12 +10,13 @@ from jhrun.commands.signals import stop_at_step
 from jhrun.commands.sweep import configured, say_end, show
 from jhrun.commands.watching import watched
 from jhrun.config.compose import explained
+from jhrun.config.plugins import Code, code_reader
 from jhrun.config.space import Space, space
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, RunError
 from jhrun.jsonio import read_json, read_lines
 from jhrun.reporting.words import duration
-from jhrun.sweeps import Job, SweepFolder, code_version, run_job
+from jhrun.sweeps import Job, SweepFolder, run_job
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
 from jhrun.sweeps.search import OBJECTIVES, Search, TrialState, below_median
 
@@ -36,7 +37,7 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
     Raises:
         ConfigError: the search, or every one of its trials, is not as it can be.
     """
-    code = code_version()
+    code = code_reader()
     with explained("train", overrides):
         asked_for = space(overrides, code)
     options, folder = asked_for.settings.search, SweepFolder(asked_for.folder)
@@ -78,7 +79,7 @@ def search(overrides: Sequence[str], flags: Sequence[str]) -> int:
     return UNFINISHED if any(folder.standing(job)["state"] == FAILED for job in jobs) else 0
 
 
-def _job(asked_for: Space, code: str, number: int, drawn: Mapping[str, Any]) -> Job:
+def _job(asked_for: Space, code: Code, number: int, drawn: Mapping[str, Any]) -> Job:
     label = " ".join(
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in drawn.items()
     )

@@ -194,7 +194,7 @@ def records_read(folder: RunFolder) -> Iterator[None]:
         raise
     except DAMAGED as error:
         what = f"a record is not of its form ({type(error).__name__}: {error})"
-        raise RunError(what, str(folder.path), "it was changed, or is of another version of jhrun") from error
+        raise RunError(what, str(folder.path), "it was damaged or changed") from error
 
 
 @contextmanager

@@ -24,11 +24,12 @@ from jhrun.commands.watching import watched
 from jhrun.config import grid, stored
 from jhrun.config.compose import complete, explained, hydra_ready
 from jhrun.config.overrides import prepare
+from jhrun.config.plugins import Code, code_reader
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, JhrunError
 from jhrun.reporting import cells_in, tables, write_leaderboard
 from jhrun.reporting.words import counted, duration
-from jhrun.sweeps import Job, SweepFolder, code_version, identity, run_job
+from jhrun.sweeps import Job, SweepFolder, identity, run_job
 from jhrun.sweeps.halt import WORKING, Halt
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING
 from jhrun.terminal import lasting_output
@@ -51,7 +52,7 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
         ConfigError: the sweep, or every one of its jobs, is not as it can be.
     """
     with explained("train", overrides):
-        code = code_version()
+        code = code_reader()
         asked_for = grid.expand(overrides, code)
         folder = SweepFolder(asked_for.folder)
         jobs = _jobs(asked_for, code)
@@ -82,7 +83,7 @@ def sweep(overrides: Sequence[str], flags: Sequence[str]) -> int:
     return 0 if all(folder.finished(job) for job in jobs) else UNFINISHED
 
 
-def _jobs(asked_for: grid.Grid, code: str) -> list[Job]:
+def _jobs(asked_for: grid.Grid, code: Code) -> list[Job]:
     """The jobs with their configurations; one that is refused has its reason instead."""
     with hydra_ready():
         found = []
@@ -94,12 +95,12 @@ def _jobs(asked_for: grid.Grid, code: str) -> list[Job]:
     return list({job.id: job for job in reversed(found)}.values())[::-1]
 
 
-def configured(overrides: tuple[str, ...], code: str, number: int, label: str) -> Job:
+def configured(overrides: tuple[str, ...], code: Code, number: int, label: str) -> Job:
     """A job, from its overrides.
 
     Args:
         overrides: as one would type them for it alone.
-        code: version of the code.
+        code: gives the version of the code.
         number: in the sweep.
         label: what tells it from the others.
 
@@ -113,7 +114,8 @@ def configured(overrides: tuple[str, ...], code: str, number: int, label: str) -
         config = stored.plain(composed)
     except ConfigError as refusal:
         error = str(refusal)
-    name = identity(config if config is not None else {"overrides": list(overrides)}, code)
+    told = config if config is not None else {"overrides": list(overrides)}
+    name = identity(told, code(told))
     return Job(name, number, overrides, label, config, error)
 
 

@@ -125,7 +125,7 @@ def _built(
     attacks = applicable(attacks, trainer.dataset, overrides)
     if values["evaluate"]:
         # a subset that is too large is told before the training, not after it
-        drawn(trainer.dataset.test, values.get("subset"))
+        drawn(trainer.dataset.test, values["subset"])
     return trainer, attacks
 
 
@@ -159,8 +159,8 @@ def _work(
             seed=values["seed"],
             sha256=trainer.data["sha256"],
             epsilon=objects.radii(values)["inf"],
-            cascade=values.get("cascade", False),
-            subset=values.get("subset"),
+            cascade=values["cascade"],
+            subset=values["subset"],
             # searches of its own would double the time of a short run
             probes=False,
             again=shared_settings(values),

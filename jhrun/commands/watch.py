@@ -34,9 +34,8 @@ class Watch:
 
     def __init__(self, folder: RunFolder, values: Mapping[str, Any], trainer: Trainer) -> None:
         """Nothing is attacked yet."""
-        # an older version's run has none
-        asked = values.get("watch") or {}
-        self.part: str | None = asked.get("part")
+        asked = values["watch"]
+        self.part: str | None = asked["part"]
         if self.part is None:
             return
         self.trainer, self.path, self.seed = trainer, folder.watched(self.part), values["seed"]

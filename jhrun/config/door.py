@@ -9,13 +9,13 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from jhrun.config.groups import nearest
+from jhrun.config.plugins import located
 from jhrun.config.rules import of_kind
 from jhrun.config.values import written_as
 from jhrun.errors import ConfigError, DataError, JhrunError, UnsafeError, out_of_memory
@@ -190,8 +190,7 @@ def _load_from_here(package: str) -> None:
     Raises:
         ModuleNotFoundError: it is not there.
     """
-    importlib.invalidate_caches()
-    spec = PathFinder.find_spec(package, [str(Path.cwd())])
+    spec = located(package)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named '{package}'", name=package)
     module = module_from_spec(spec)

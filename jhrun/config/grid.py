@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from jhrun.config.compose import composed, hydra_ready
 from jhrun.config.groups import choices
 from jhrun.config.overrides import as_typed, prepare
+from jhrun.config.plugins import Code
 from jhrun.errors import ConfigError
 
 _PASSING = ("sweep.", "search.trials", "checkpoint.", "log.", "logger", "dataset.root", "dataset.cache", "hydra")
@@ -42,12 +43,12 @@ class Grid:
         return " ".join(o for o in overrides if o.split("=")[0] in self.swept) or " ".join(overrides) or "–"
 
 
-def expand(overrides: Sequence[str], code: str) -> Grid:
+def expand(overrides: Sequence[str], code: Code) -> Grid:
     """Every combination of the values that keys are given, here or by ``hydra.sweeper.params`` of an experiment.
 
     Args:
         overrides: as typed, flags taken out.
-        code: version of the code, which the name stands for too.
+        code: gives the version of the code, which the name stands for too.
 
     Returns:
         The sweep.
@@ -105,14 +106,14 @@ def read(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, Override]]:
     return settings, mine
 
 
-def folder(settings: DictConfig, fixed: Sequence[str], swept: Sequence[str], code: str) -> Path:
+def folder(settings: DictConfig, fixed: Sequence[str], swept: Sequence[str], code: Code) -> Path:
     """Where a sweep goes: ``hydra.sweep.dir`` if it was given, else a folder below ``outputs/sweeps``.
 
     Args:
         settings: its configuration with Hydra's own part.
         fixed: overrides that are the same for all jobs.
         swept: keys that are not.
-        code: version of the code.
+        code: gives the version of the code.
 
     Returns:
         An absolute path; the same for the same command, in whatever order it is typed, and for one with other
@@ -126,7 +127,8 @@ def folder(settings: DictConfig, fixed: Sequence[str], swept: Sequence[str], cod
     stem = str(chosen[leading]).replace("/", "_") if leading else "sweep"
     # one seed more is the same sweep
     telling = sorted(o for o in [*fixed, *swept] if not o.lstrip("+~").startswith((*_PASSING, "seed")))
-    name = f"{stem}_{hashlib.sha256(repr((code, telling)).encode()).hexdigest()[:6]}"
+    plain: Any = OmegaConf.to_container(settings, resolve=False)
+    name = f"{stem}_{hashlib.sha256(repr((code(plain), telling)).encode()).hexdigest()[:6]}"
     return (Path("outputs/sweeps") / name).absolute()
 
 

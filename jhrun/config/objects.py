@@ -120,7 +120,7 @@ def radii(config: Values) -> dict[str, float]:
     """ε by norm, ``inf`` and ``2``; a norm without one is left out.
 
     Args:
-        config: of a run. Those of older versions have no ``epsilon_l2``, and may have an ε above 1.
+        config: ``epsilon`` and ``epsilon_l2`` of a run.
 
     Returns:
         Numbers.
@@ -130,7 +130,7 @@ def radii(config: Values) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for norm, key in (("inf", "epsilon"), ("2", "epsilon_l2")):
-        value = config.get(key)
+        value = config[key]
         try:
             found |= {} if value is None else {norm: radius(value, norm)}
         except ValueError as error:
@@ -162,9 +162,9 @@ def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) 
 
 
 def logger(config: Values, plugins: Sequence[str]) -> Logger | None:
-    """Who else is told of the run's records; None for nobody, and in runs of older versions."""
-    node = config.get("logger") or {}
-    if node.get("_target_") is None:
+    """Who else is told of the run's records; None for nobody."""
+    node = config["logger"]
+    if node["_target_"] is None:
         return None
     built: Logger = build("logger", node, plugins=plugins)
     return built

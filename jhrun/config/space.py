@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from jhrun.config.compose import hydra_ready
 from jhrun.config.grid import folder, one, parsed, read
+from jhrun.config.plugins import Code
 from jhrun.errors import ConfigError
 from jhrun.sweeps.search import Categorical, Distribution, Float, Int
 
@@ -37,12 +38,12 @@ class Space:
         return (*self.fixed, *(f"{key}={value}" for key, value in drawn.items()))
 
 
-def space(overrides: Sequence[str], code: str) -> Space:
+def space(overrides: Sequence[str], code: Code) -> Space:
     """The space that is typed, or where a key of it is not, that of ``search.space``.
 
     Args:
         overrides: as typed, flags taken out.
-        code: version of the code.
+        code: gives the version of the code.
 
     Returns:
         The space.

@@ -18,8 +18,13 @@ from jhrun.files import write_aside
 from jhrun.linalg.auto import read_costs
 
 REQUIRED = (
-    "seed", "device", "epsilon", "evaluate", "train", "checkpoint", "dataset", "model", "objective", "regularizer",
-    "solver", "optimizer", "averaging", "tf32", "channels_last", "deterministic", "threads",
+    "seed", "device", "epsilon", "epsilon_l2", "evaluate", "cascade", "subset", "resume", "resume_force",
+    "watch.part", "watch.epochs", "watch.examples", "sweep.on_fail", "sweep.plan", "paper", "plugins",
+    "train.epochs", "train.batch_size", "train.examples", "train.drop_last", "train.micro_batch",
+    "train.on_nonfinite", "checkpoint.steps", "log.steps", "threads", "tf32", "channels_last", "bf16", "compile",
+    "deterministic", "dataset._target_", "model._target_", "objective._target_", "regularizer.weight",
+    "regularizer._target_", "averaging._target_", "solver._target_", "optimizer._target_", "optimizer.lr",
+    "logger._target_",
 )  # fmt: skip
 """Keys that the configuration of every run has."""
 
@@ -135,12 +140,12 @@ def read(path: Path, plugins: Sequence[str] | None = None) -> dict[str, Any]:
     if seal.strip() != _sha256(body):
         what = f"its checksum is {seal.strip()} instead of {_sha256(body)}" if mark else "its checksum is missing"
         raise RunError(what, str(path), "it was damaged or changed: restore it, or start a new run")
-    missing = [key for key in REQUIRED if key not in values]
+    leaves = [f"{leaf}." for leaf in flatten(values)]
+    missing = [key for key in REQUIRED if not any(leaf.startswith(f"{key}.") for leaf in leaves)]
     if missing:
-        raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged, or of another version")
+        raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged")
     try:
-        # of more classes than there are, older versions took all; and they took any radius
-        check({**values, "attack": None, "epsilon": None})
+        check(values)
     except ConfigError as error:
         raise RunError(f"stored configuration is damaged: {error}", str(path), "restore it") from error
     return {str(key): value for key, value in values.items()}

@@ -1,7 +1,7 @@
 """What evaluations write."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jhrun.records.statistics import Proportion, Spread
@@ -87,7 +87,7 @@ class EvaluationRecord:
         worst_case_norm: the norm of the attacks that the worst case is over; None without an attack.
         per_class: for each class that occurs, ``clean`` and ``worst_case``.
         curve: robust accuracy against ε; None where it was not asked for.
-        weights: SHA-256 of the checkpoint's weights; None where it is not known.
+        weights: SHA-256 of the checkpoint's weights.
     """
 
     name: str
@@ -102,10 +102,10 @@ class EvaluationRecord:
     seed: int
     device: str
     date: str
-    worst_case_norm: str | None = "inf"
-    per_class: dict[str, dict[str, Proportion]] = field(default_factory=dict)
-    curve: CurveRecord | None = None
-    weights: str | None = None
+    worst_case_norm: str | None
+    per_class: dict[str, dict[str, Proportion]]
+    curve: CurveRecord | None
+    weights: str
 
     def flat(self) -> dict[str, Any]:
         """The record as JSON has it."""

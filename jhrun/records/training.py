@@ -23,8 +23,7 @@ class EpochRecord:
         weight: the regularizer's at the epoch's last step.
         task_weight: the objective's likewise.
         task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
-        memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known,
-            as of older versions' runs.
+        memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known.
         skipped: batches of the epoch that were left out, since something in them was not finite; they count as
             steps, and their examples in no mean.
         figures: further figures of the loss's terms, ``regularizer.NAME`` and ``objective.NAME``; ``terms.json``

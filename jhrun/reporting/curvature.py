@@ -98,7 +98,7 @@ def summary_rows(record: dict[str, Any]) -> list[Row]:
     ]
 
 
-def describe(record: dict[str, Any], total: int | None) -> str:
+def describe(record: dict[str, Any], total: int) -> str:
     """What was measured, of how many examples out of how many, how well, and what the penalty saw of it."""
     missed = (
         f"all reached a relative residual of {record['tolerance']:g}"

@@ -41,7 +41,7 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("machine", f"{machine['device']}, {machine['platform']}"),
         ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
     ]
-    if peaks := [e["memory"] for e in epochs if e.get("memory") is not None]:
+    if peaks := [e["memory"] for e in epochs if e["memory"] is not None]:
         whose = "the GPU's tensors" if machine["cuda"] else "the process"
         facts.insert(-2, ("peak memory", f"{words.memory(max(peaks))} of {whose}, in training"))
     if report["decisions"]:

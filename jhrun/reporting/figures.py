@@ -66,7 +66,7 @@ def penalty_curve(epochs: list[dict[str, Any]]) -> Figure:
 def training_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """What ``training_curves`` shows: a row for each epoch, with the figures of a regression task."""
     columns = {key: [e[key] for e in epochs] for key in _TRAINING}
-    return columns | {key: [e["task"][key] for e in epochs] for key in epochs[0].get("task") or {}}
+    return columns | {key: [e["task"][key] for e in epochs] for key in epochs[0]["task"] or {}}
 
 
 def penalty_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -76,7 +76,7 @@ def penalty_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, label: str, style: str) -> None:
-    draw_line(axes, [(e["epoch"], e.get(key)) for e in epochs], colour, label, style)
+    draw_line(axes, [(e["epoch"], e[key]) for e in epochs], colour, label, style)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain(axes)

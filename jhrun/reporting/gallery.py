@@ -132,4 +132,4 @@ def _curvature(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
 
 
 def _sample(report: dict[str, Any]) -> str:
-    return words.sample(report["clean"]["n"], report.get("total"))
+    return words.sample(report["clean"]["n"], report["total"])

@@ -77,9 +77,7 @@ def grid_data(images: Arrays, each: Arrays, name: str, classes: list[str]) -> di
         "predicted_clean": [class_name(classes, i) for i in each["clean"][position]],
     }
     for label, key in (("predicted", f"{name}.predicted"), ("predicted_last", f"{name}.last")):
-        # older versions kept no last iterate
-        if key in each:
-            columns[label] = [class_name(classes, i) if i >= 0 else None for i in each[key][position]]
+        columns[label] = [class_name(classes, i) if i >= 0 else None for i in each[key][position]]
     columns["robust"] = [
         bool(robust) if there else None
         for robust, there in zip(each[f"{name}.robust"][position], attacked, strict=True)

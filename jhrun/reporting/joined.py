@@ -75,8 +75,7 @@ def single(folder: RunFolder, records: Mapping[str, Record], name: str) -> Recor
 
 def claim_of(record: Record) -> Claim:
     """Norm and radii of the worst case of an evaluation; None without an attack."""
-    attacks = record.get("attacks") or {}
-    norm = record.get("worst_case_norm", "inf" if attacks else None)
+    attacks, norm = record.get("attacks", {}), record.get("worst_case_norm")
     radii = {float(attack["epsilon"]) for attack in attacks.values() if attack["norm"] == norm}
     return (str(norm), tuple(sorted(radii))) if radii else None
 
@@ -88,9 +87,8 @@ def claimed(record: Record) -> list[str]:
 
 
 def same_network(one: Record, other: Record) -> bool:
-    """Whether two evaluations are of one checkpoint. Older versions did not record the hash of its weights."""
-    hashes = {one.get("weights"), other.get("weights")} - {None}
-    return len(hashes) < 2 and all(one.get(key) == other.get(key) for key in ("checkpoint", "epoch"))
+    """Whether two evaluations are of one checkpoint; those of a regression task have no hash of its weights."""
+    return all(one.get(key) == other.get(key) for key in ("checkpoint", "epoch", "weights"))
 
 
 def outcome_of(folder: RunFolder, record: Record, names: Sequence[str] | None = None) -> Outcome:
@@ -115,7 +113,7 @@ def _preference(record: Record, config: Mapping[str, Any]) -> tuple[bool, bool, 
     """Which claim a run's page is about: the larger tuple."""
     found = claim_of(record)
     norm, radii = found or ("", ())
-    own = config.get("epsilon" if norm == "inf" else "epsilon_l2")
+    own = config["epsilon" if norm == "inf" else "epsilon_l2"]
     as_configured = own is not None and radii == (float(Fraction(str(own))),)
     last = record["checkpoint"] == "last"
     return bool(radii and radii[-1] > 0), last, record["epoch"], as_configured, norm == "inf"
@@ -135,11 +133,9 @@ def document(folder: RunFolder, group: Sequence[Record], related: Sequence[Recor
     lead, figures = group[-1], None
     if len(group) > 1:
         lead, figures = _joined(folder, group)
-    attacks = dict(lead.get("attacks") or {})
+    attacks = dict(lead.get("attacks", {}))
     # of an attack that several others have, the one on most examples, and then the newest
-    for record in sorted(
-        group, key=lambda r: ((r.get("clean") or {"n": 0})["n"], str(r.get("date"))), reverse=True
-    ):
+    for record in sorted(group, key=lambda r: ((r.get("clean") or {"n": 0})["n"], r["date"]), reverse=True):
         attacks |= {name: record["attacks"][name] for name in claimed(record) if name not in attacks}
     # of what needs no attack, every evaluation of the network has its say: of most examples, the newest
     others = sorted([*related, *group], key=lambda r: (r is lead, r in group, (r.get("clean") or {"n": 0})["n"]))
@@ -150,13 +146,12 @@ def document(folder: RunFolder, group: Sequence[Record], related: Sequence[Recor
         "joined": [record["name"] for record in group],
         "checkpoint": lead["checkpoint"],
         "verdict": lead["verdict"],
-        # older versions noted no total: they took all examples
-        "total": lead.get("total", (lead.get("clean") or {}).get("n")),
+        "total": lead.get("total"),
         "clean": lead.get("clean"),
         "attacks": attacks,
         "worst_case": lead.get("worst_case"),
         "task": lead.get("task"),
-        "worst_case_norm": lead.get("worst_case_norm", "inf" if attacks else None),
+        "worst_case_norm": lead.get("worst_case_norm"),
         "per_class": lead.get("per_class") or None,
         "curve": curve and curve["curve"],
         "curvature": measured and read_json(_curvature(folder, measured)),
@@ -181,16 +176,16 @@ def _joined(folder: RunFolder, group: Sequence[Record]) -> tuple[Record, Record]
 
 def _completeness(record: Record, n: int) -> tuple[bool, int, float, int]:
     """Whether no needed check was left out, examples, strength of the attacks, checks made: more is larger."""
-    checks = (record["verdict"] or {"checks": []})["checks"]
+    checks = record["verdict"]["checks"]
     left_out = [check for check in checks if check["outcome"] == NOT_CHECKED]
-    complete = bool(checks) and not any(check.get("required", True) for check in left_out)
+    complete = bool(checks) and not any(check["required"] for check in left_out)
     return complete, n, -record["worst_case"]["accuracy"], len(checks) - len(left_out)
 
 
 def _figures(lead: Record, outcome: Outcome, robust: NDArray[Any]) -> Record:
     """Worst case, over all examples and over those of each class."""
     classes = {}
-    for number, name in enumerate(lead["classes"] if lead.get("per_class") else ()):
+    for number, name in enumerate(lead["classes"] if lead["per_class"] else ()):
         members = outcome.target == number
         if members.any():
             rights = {"clean": outcome.right, "worst_case": robust}

@@ -67,7 +67,7 @@ def _section(own: dict[str, Any], report: dict[str, Any]) -> Section:
     parts = [f"checkpoint {own['checkpoint']}, epoch {record['epoch']}"]
     if own["clean"] is not None:
         parts.append(words.sample(own["clean"]["n"], own["total"]))
-    parts.append(str(record.get("date", "")).replace("T", " ")[:16])
+    parts.append(record["date"].replace("T", " ")[:16])
     if name in report["joined"]:
         parts.append("part of the headline")
     return Section(name, "; ".join(filter(None, parts)) + ".", tables.headline_table(own), box(own))

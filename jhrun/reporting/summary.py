@@ -7,8 +7,8 @@ from typing import Any
 
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder
-from jhrun.jsonio import read_json, read_lines
-from jhrun.records import Decision
+from jhrun.jsonio import read_json, read_lines, require_fields
+from jhrun.records import Decision, EpochRecord, EvaluationRecord, TaskRecord
 from jhrun.reporting.joined import NOTHING, headline_of, single
 
 SCHEMA_VERSION = 1
@@ -36,7 +36,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
     _consistent(folder, config, status, told.number)
     evaluations = {path.name: _evaluation(path, told.number) for path in folder.evaluations()}
     for name, record in evaluations.items():
-        record["verdict"] = _verdict(folder, name)
+        record["verdict"] = None if "task" in record else read_json(folder.evaluation(name) / "verdict.json")
     pinned, lost = _pinned(folder, evaluations)
     headline = _headline(folder, config, evaluations, pinned)
     return {
@@ -99,13 +99,13 @@ def read_epochs(path: Path) -> Epochs:
     found, line = Epochs(), None
     for line in read_lines(path):
         found.number += 1
-        if line.get("epoch") != found.number:
-            what = f"the record of epoch {found.number} is missing ({line.get('epoch')} is in its place)"
+        require_fields(line, EpochRecord, path)
+        if line["epoch"] != found.number:
+            what = f"the record of epoch {found.number} is missing ({line['epoch']} is in its place)"
             raise RunError(what, str(path), "the run is damaged")
         found.seconds += line["seconds"]
-        # older versions knew of none
-        found.left_out += line.get("skipped", 0)
-        found.first = found.first or (found.number if line.get("skipped") else 0)
+        found.left_out += line["skipped"]
+        found.first = found.first or (found.number if line["skipped"] else 0)
         if (found.number - 1) % every == 0:
             found.kept.append(line)
     if line is not None and found.kept[-1] is not line:
@@ -124,10 +124,11 @@ def _consistent(folder: RunFolder, config: Mapping[str, Any], status: Mapping[st
 def _evaluation(path: Path, epochs: int) -> dict[str, Any]:
     """An evaluation's results: of this one, and of a network trained for no longer than is recorded."""
     record = read_json(path / "results.json")
-    if record.get("name") != path.name:
-        raise RunError(f"is of an evaluation called {record.get('name')!r}", str(path), "the run is damaged")
-    if not isinstance(record.get("epoch"), int) or record["epoch"] > epochs:
-        what = f"is of epoch {record.get('epoch')}, but {epochs} are recorded"
+    require_fields(record, TaskRecord if "task" in record else EvaluationRecord, path / "results.json")
+    if record["name"] != path.name:
+        raise RunError(f"is of an evaluation called {record['name']!r}", str(path), "the run is damaged")
+    if not isinstance(record["epoch"], int) or record["epoch"] > epochs:
+        what = f"is of epoch {record['epoch']}, but {epochs} are recorded"
         raise RunError(what, str(path), "the run is damaged")
     return record
 
@@ -135,12 +136,6 @@ def _evaluation(path: Path, epochs: int) -> dict[str, Any]:
 def _warnings(folder: RunFolder) -> list[str]:
     """What was odd before training began."""
     return list(read_json(folder.warnings)["warnings"]) if folder.warnings.is_file() else []
-
-
-def _verdict(folder: RunFolder, name: str) -> dict[str, Any] | None:
-    """An evaluation's verdict; None where it has none, as of older versions."""
-    path = folder.evaluation(name) / "verdict.json"
-    return read_json(path) if path.is_file() else None
 
 
 def _seconds(record: dict[str, Any]) -> float:

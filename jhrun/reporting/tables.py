@@ -135,7 +135,7 @@ def history(evaluations: dict[str, Any]) -> list[Row]:
         rows += [(*first, label, "", "", value, "", n) for label, value, n in figures]
         for name, attack in evaluation.get("attacks", {}).items():
             clean = evaluation["clean"]
-            total = evaluation.get("total")
+            total = evaluation["total"]
             n = f"{attack['n']:,} of {total:,}" if subset(clean["n"], total) else f"{attack['n']:,}"
             shares = (clean["accuracy"], attack["accuracy"], last(attack))
             rows.append((*first, name, ball(attack), *(percent(share) for share in shares), n))
@@ -190,8 +190,8 @@ def ball(attack: dict[str, Any]) -> str:
 
 
 def last(attack: dict[str, Any]) -> float | None:
-    """The accuracy at the last iterate; None where it is not known, as of older versions' evaluations."""
-    proportion = attack.get("last")
+    """The accuracy at the last iterate; None of an attack that saw only what earlier ones had left."""
+    proportion = attack["last"]
     return None if proportion is None else proportion["accuracy"]
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def sample(n: int, total: int | None) -> str:
+def sample(n: int, total: int) -> str:
     """Which examples a share is of: a subset is called one wherever a number of it is shown.
 
     Args:
         n: how many were classified.
-        total: how many there are; None where an older version did not note it, which took all.
+        total: how many there are.
 
     Returns:
         A few words.
@@ -23,9 +23,9 @@ def sample(n: int, total: int | None) -> str:
     return f"all {n:,} test examples"
 
 
-def subset(n: int, total: int | None) -> bool:
+def subset(n: int, total: int) -> bool:
     """Whether there are more examples than were classified."""
-    return total is not None and n < total
+    return n < total
 
 
 def counted(n: int, thing: str) -> str:

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jhrun
 
-_ELSEWHERE = {"resume", "resume_force", "checkpoint", "log", "logger", "sweep", "search"}
+ELSEWHERE = {"resume", "resume_force", "checkpoint", "log", "logger", "sweep", "search"}
 """Keys of a run that its figures do not hang on."""
 
 _BESIDE = {"reporting", "sweeps", "benchmark"}
 """Packages that a run's figures do not hang on: a page may be mended while a sweep goes on."""
 
 
-def code_version() -> str:
+def code_version(plugins: Mapping[str, Sequence[tuple[str, Path]]] | None = None) -> str:
     """The version of the code that makes a run's figures.
+
+    Args:
+        plugins: the source files of each plugin, by its name: path relative to the plugin, and place.
 
     Returns:
         The release, and the first 48 bits of a SHA-256 over the source files, read now: ``0.1.0+3f1c09a2b4d5``.
@@ -27,6 +30,9 @@ def code_version() -> str:
         relative = path.relative_to(package)
         if relative.parts[0] not in _BESIDE:
             digest.update(f"{relative.as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    for name, files in (plugins or {}).items():
+        for file, path in files:
+            digest.update(f"{name}:{file}\0".encode() + path.read_bytes() + b"\0")
     return f"{jhrun.__version__}+{digest.hexdigest()[:12]}"
 
 
@@ -47,7 +53,7 @@ def identity(values: Mapping[str, Any], code: str) -> str:
         >>> identity(here, "1") == identity(there, "1") != identity(here, "2")
         True
     """
-    kept = {key: value for key, value in values.items() if key not in _ELSEWHERE}
+    kept = {key: value for key, value in values.items() if key not in ELSEWHERE}
     if data := kept.get("dataset"):
         aside = {"cache", "download", "root"} if "download" in data else {"cache"}
         kept["dataset"] = {key: value for key, value in data.items() if key not in aside}

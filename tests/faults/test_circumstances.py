@@ -14,6 +14,9 @@ import torch
 from PIL import Image
 
 from jhrun.commands.environment import changes
+from jhrun.commands.sweep import configured
+from jhrun.config.compose import hydra_ready
+from jhrun.config.plugins import code_reader
 from jhrun.jsonio import read_json, write_json
 
 
@@ -31,7 +34,7 @@ def files(folder):
 
 
 CIRCUMSTANCES = {
-    "jhrun's code: 0.0.9+123456789abc → ": {"code": "0.0.9+123456789abc"},
+    "code of jhrun and plugins: 0.0.9+123456789abc → ": {"code": "0.0.9+123456789abc"},
     "PyTorch: 1.13.0 → ": {"torch": "1.13.0"},
     "device: NVIDIA H200 → ": {"cuda": "13.0", "device": "NVIDIA H200"},
 }
@@ -55,6 +58,26 @@ def test_a_run_that_began_otherwise_goes_on_only_if_that_is_asked_for(run, jhrun
     # from now on it is compared with how it went on
     code, _, err = jhrun("train", "resume=run", "train.epochs=4")
     assert code == 0, err
+
+
+def job_of(*overrides):
+    with hydra_ready():
+        return configured(("model=mlp", *overrides), code_reader(), 0, "").id
+
+
+def test_a_plugin_that_was_changed_is_noticed_by_a_resumed_run_and_by_a_sweep(tiny, jhrun):
+    plugin = Path("plugin_that_changes.py")
+    plugin.write_text("from jhrun.models import MLP\n\n\ndef net(**options):\n    return MLP(**options)\n")
+    plugged = ["plugins=[plugin_that_changes]", "model._target_=plugin_that_changes.net"]
+    tiny("evaluate=false", *plugged)
+    job = job_of(*plugged)
+    assert job_of(*plugged) == job
+    plugin.write_text(plugin.read_text() + "\n")
+    assert job_of(*plugged) != job
+    code, _, err = jhrun("train", "resume=run", "train.epochs=3", plugged[0])
+    assert (code, err.count("\n")) == (4, 1)
+    assert "code of jhrun and plugins: " in err
+    assert jhrun("train", "resume=run", "train.epochs=3", plugged[0], "resume_force=true")[0] == 0
 
 
 def test_another_cpu_is_noted_and_no_reason_to_stop(run, jhrun):

@@ -7,7 +7,6 @@ import pytest
 import torchvision.datasets as tv
 
 from jhrun.attacks import FGSM, PGD, PGDL2
-from jhrun.config import stored
 from jhrun.config.values import CLASSES, check, radius, written_as
 from jhrun.data.digits import digits
 from jhrun.errors import ConfigError
@@ -103,17 +102,6 @@ def test_an_evaluation_is_refused_before_anything_is_touched(tiny, tiny_mnist, j
     assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()} == before
 
 
-def test_an_older_run_that_aimed_at_all_there_are_is_gone_on_with(tiny, jhrun):
-    config = tiny("attack=apgd_dlr", "attack.apgd_dlr.steps=2", "train.epochs=1", "subset=2") / "config.yaml"
-    values = stored.read(config)
-    values["attack"]["apgd_dlr"]["targets"] = 50
-    stored.write(config, values)
-    code, _, err = jhrun("train", "resume=run", "train.epochs=2")
-    assert code == 0, err
-    # the call's own data set is not the run's
-    check({"resume": "run", "dataset": {"_target_": next(iter(CLASSES))}, "attack": {"fab": {"targets": 50}}})
-
-
 def test_how_many_classes_there_are_is_known_rightly():
     known = {name.rpartition(".")[2]: n for name, n in CLASSES.items()}
     assert known == {
@@ -197,19 +185,6 @@ def test_in_an_evaluation_too(tiny, jhrun):
     assert not list(Path("run/eval").glob("*/results.json"))
 
 
-def test_an_older_run_with_such_a_radius_is_read_and_evaluated_at_another(tiny, jhrun):
-    """Older versions took it."""
-    config = tiny("train.epochs=1", "evaluate=false") / "config.yaml"
-    values = stored.read(config)
-    values["epsilon"] = 8
-    stored.write(config, values)
-    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=2")
-    assert (code, f"epsilon=8: must be at most 1, {SCALE}, configuration, give epsilon=…" in err) == (2, True)
-    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=2", "epsilon=8/255")
-    assert code == 0, err
-    assert jhrun("report", "run")[0] == 0
-
-
 def test_values_to_predict_have_no_range(jhrun):
     """Their inputs are no pixels."""
     small = ["dataset.dimension=2", "dataset.examples=200", "model.widths=[8]", "train.epochs=1"]
@@ -223,3 +198,7 @@ def test_an_attack_of_ones_own_refuses_it_too(attack):
     with pytest.raises(ValueError, match=r"epsilon=8: must be at most 1, .* \(did you mean 8/255\?\)"):
         attack(8)
     assert PGDL2(8).epsilon == 8
+
+
+def test_how_many_classes_there_are_is_not_asked_of_the_data_of_a_call_that_goes_on_with_a_run():
+    check({"resume": "run", "dataset": {"_target_": next(iter(CLASSES))}, "attack": {"fab": {"targets": 50}}})

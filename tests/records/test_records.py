@@ -91,6 +91,10 @@ EVALUATION = EvaluationRecord(
     seed=0,
     device="cpu",
     date="2024-01-01T00:00:00+00:00",
+    worst_case_norm="inf",
+    per_class={},
+    curve=None,
+    weights="0123",
 )
 
 

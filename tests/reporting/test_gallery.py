@@ -1,6 +1,7 @@
-"""A report with a verdict, classes and a curve, of a run as the command line leaves it; and of an older one."""
+"""A report with a verdict, classes and a curve, of a run as the command line leaves it."""
 
 import csv
+import json
 import os
 import shutil
 from dataclasses import asdict
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from jhrun.cli import main
-from jhrun.jsonio import read_json, write_json
+from jhrun.jsonio import as_line, read_json, write_json
 from jhrun.records import PASS, SUSPECT, Check, CurveRecord, Proportion, Verdict
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -27,25 +28,12 @@ def columns(path):
 
 
 @pytest.fixture(scope="module")
-def older(tmp_path_factory):
-    """A run whose evaluation has neither subset, classes, curve nor verdict."""
+def run(tmp_path_factory):
+    """A run whose evaluation is of a subset, with classes, a curve and a verdict of our making."""
     run = tmp_path_factory.mktemp("gallery") / "run"
     assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
     assert main(["eval", f"run={run}", "attack=[fgsm,uniform,gaussian]", "name=x", "analysis=curvature"]) == 0
-    place = run / "eval/x"
-    old = {key: value for key, value in read_json(place / "results.json").items() if key not in NEW}
-    write_json(place / "results.json", old)
-    (place / "verdict.json").unlink(missing_ok=True)
     shutil.rmtree(run / "figures")
-    assert main(["report", str(run)]) == 0
-    return run
-
-
-@pytest.fixture(scope="module")
-def run(older):
-    """The same with all of them."""
-    run = older.parent / "full"
-    shutil.copytree(older, run)
     place = run / "eval/x"
     record, each = read_json(place / "results.json"), np.load(place / "per_example.npz")
     curve = CurveRecord(
@@ -71,21 +59,29 @@ def run(older):
     return run
 
 
-def test_an_older_evaluation_is_still_reported(older):
-    report = read_json(older / "report.json")
-    assert report["verdict"] is report["per_class"] is report["curve"] is None
-    assert report["total"] == report["clean"]["n"] == 359
-    assert "all 359 test examples" in (older / "report.md").read_text()
-    assert "Verdict" not in (older / "report.md").read_text()
-    assert "<section" not in (older / "report.html").read_text()
-    assert not (older / "figures/curve.svg").exists()
-
-
 def test_the_report_has_verdict_classes_and_curve_of_the_newest_evaluation(run):
     report = read_json(run / "report.json")
     assert report["verdict"] == read_json(run / "eval/x/verdict.json")
     for key in NEW:
         assert report[key] == read_json(run / "eval/x/results.json")[key]
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [("metrics.jsonl", "skipped"), ("eval/x/results.json", "total"), ("eval/x/verdict.json", None)],
+)
+def test_a_record_without_a_key_that_every_run_has_is_damaged(run, tmp_path, jhrun, file, key):
+    path = shutil.copytree(run, tmp_path / "run") / file
+    if key is None:
+        path.unlink()
+    else:
+        lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+        left = [{k: v for k, v in json.loads(line).items() if k not in {key, "checksum"}} for line in lines]
+        path.write_text("".join(map(as_line, left)))
+    code, _, err = jhrun("report", str(tmp_path / "run"))
+    assert (code, err.count("\n")) == (4, 1), err
+    assert str(path) in err
+    assert f"lacks {key}" in err or key is None
 
 
 def test_the_verdict_comes_first(run):

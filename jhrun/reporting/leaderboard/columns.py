@@ -124,7 +124,7 @@ def values_of(report: dict[str, Any]) -> dict[Column, Value]:
     epochs = report["epochs"]
     if epochs:
         values[PACE] = Value(sum(number(e["seconds"]) for e in epochs) / len(epochs))
-    peaks = [number(e["memory"]) for e in epochs if e.get("memory") is not None]
+    peaks = [number(e["memory"]) for e in epochs if e["memory"] is not None]
     if peaks:
         values[MEMORY] = Value(max(peaks))
     return values

@@ -44,8 +44,7 @@ class Entry:
         state: how it stands.
         error: in one line, or None.
         leaves: its configuration by dotted keys, without what changes no result; None where there is none.
-        code: a hash of the source it ran, None where it is not known.
-        known: whether its environment was read, so that a code of None is one.
+        code: a hash of the source it ran; None where its environment was not read.
         seed: as configured, None where that is not known.
         when: when it ended or else began, ISO 8601; empty where it is not known.
         values: its figures; none where it has not finished.
@@ -64,7 +63,6 @@ class Entry:
     error: str | None = None
     leaves: dict[str, Any] | None = None
     code: str | None = None
-    known: bool = False
     seed: int | str | None = None
     when: str = ""
     values: dict[Column, Value] = field(default_factory=dict)
@@ -112,9 +110,9 @@ def read_entry(cell: Cell) -> Entry:
 
 
 def _read(plain: Entry, folder: Path, report: dict[str, Any]) -> Entry:
-    status, code = report["status"], report["environment"].get("code")
+    status, code = report["status"], report["environment"]["code"]
     state = FINISHED if status["state"] == FINISHED else one_line(plain.cell.state or status["state"])
-    error = None if state == FINISHED else plain.error or status.get("error")
+    error = None if state == FINISHED else plain.error or status["error"]
     finished = state == FINISHED
     values, worst = values_of(report), worst_column(report)
     counted = {name: a for name, a in report["attacks"].items() if a["norm"] == report["worst_case_norm"]}
@@ -123,8 +121,7 @@ def _read(plain: Entry, folder: Path, report: dict[str, Any]) -> Entry:
         state,
         None if error is None else one_line(error),
         plain.leaves,
-        code=None if code is None else one_line(code),
-        known=True,
+        code=one_line(code),
         seed=plain.seed,
         when=one_line(status.get("ended") or status.get("started") or ""),
         values=values if finished else {},
@@ -181,7 +178,7 @@ def _evaluated(report: dict[str, Any]) -> str:
 
 def _curve(epochs: list[dict[str, Any]]) -> Curve:
     def values(key: str) -> "array[float]":
-        found = [(e.get("task") or {}).get(key) if key in STRUCTURE else e[key] for e in epochs]
+        found = [(e["task"] or {}).get(key) if key in STRUCTURE else e[key] for e in epochs]
         return array("d", [float("nan") if value is None else number(value) for value in found])
 
     return {key: values(key) for key in CURVES} if epochs else {}

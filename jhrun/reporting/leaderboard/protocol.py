@@ -44,7 +44,7 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
     Returns:
         The figures; None for a run that was not made by ``experiment=paper/…``.
     """
-    if not isinstance(report["config"].get("paper"), dict):
+    if not isinstance(report["config"]["paper"], dict):
         return None
     figures: dict[str, Value] = {}
     last = [e for e in report["evaluations"].values() if e["checkpoint"] == "last" and e.get("attacks")]
@@ -55,7 +55,7 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
         chosen = max(enumerate(usual), key=lambda pair: (*_weight(pair[1]), pair[0]))[1]
         attack = chosen["attacks"]["pgd20"]
         # at its last iterate, as is published
-        figures |= {"clean": share(chosen["clean"]), "pgd20": share(attack.get("last") or attack)}
+        figures |= {"clean": share(chosen["clean"]), "pgd20": share(attack["last"] or attack)}
         epsilon, examples = radius(number(attack["epsilon"])), _examples(chosen)
         rivals = [e for e in last if same_network(e, chosen) and claim_of(e) == claim_of(chosen)]
         joined = document(RunFolder(path), rivals, rivals)
@@ -64,7 +64,7 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
         over = ", on ".join(filter(None, (names, _examples(joined))))
     lines = list(read_lines(RunFolder(path).path / SELECTED))
     for name in ("clean", "pgd20"):
-        known = [number(line[name]) for line in lines if line.get(name) is not None]
+        known = [number(line[name]) for line in lines if line[name] is not None]
         if known:
             figures[f"selected_{name}"] = Value(max(known))
     return PaperRun(figures, epsilon, examples, over)
@@ -72,9 +72,9 @@ def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
 
 def _weight(evaluation: dict[str, Any]) -> tuple[float, float]:
     attack = evaluation["attacks"]["pgd20"]
-    return number(evaluation["clean"]["n"]), number((attack.get("parameters") or {}).get("steps", 0))
+    return number(evaluation["clean"]["n"]), number((attack["parameters"]).get("steps", 0))
 
 
 def _examples(evaluation: dict[str, Any]) -> str:
-    n, total = int(number(evaluation["clean"]["n"])), evaluation.get("total")
+    n, total = int(number(evaluation["clean"]["n"])), evaluation["total"]
     return f"{n:,} of {total:,} test examples" if subset(n, total) else ""

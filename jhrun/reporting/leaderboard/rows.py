@@ -166,7 +166,7 @@ def _grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
     unknown = []
     for entry in entries:
         key = configuration.identity(entry.leaves, entry.cell.overrides or (_folder(entry),))
-        if entry.known:
+        if entry.code is not None:
             groups[key].setdefault(entry.code, []).append(entry)
         else:
             groups.setdefault(key, {})

@@ -106,11 +106,11 @@ def _trial(folder: RunFolder, record: Mapping[str, Any]) -> Trial:
     attacks: dict[Attack, frozenset[Attack]] = {}
     for name, attack in record["attacks"].items():
         norm = one_line(attack["norm"])
-        key = Attack(norm, number(attack["epsilon"]), str(name), words.schedule(attack.get("parameters") or {}))
+        key = Attack(norm, number(attack["epsilon"]), str(name), words.schedule(attack["parameters"]))
         earlier = frozenset(a for a in attacks if a.norm == norm)
-        attacks[key] = frozenset() if attack.get("attacked") is None else earlier
+        attacks[key] = frozenset() if attack["attacked"] is None else earlier
     n = int(number(record["clean"]["n"]))
-    total = int(number(record.get("total") or n))
+    total = int(number(record["total"]))
     # of the record no more is kept than its name
     read = partial(outcome_of, folder, {"name": record["name"]})
     return Trial(attacks, n, total, share(record["clean"]), share(record["worst_case"]), read)

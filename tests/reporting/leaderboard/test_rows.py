@@ -17,16 +17,14 @@ WORST = shared_column("inf", 0.1)
 FGSM = Attack("inf", 0.1, "fgsm", "")
 
 
-def entry(
-    clean=0.9, worst=0.5, *, weight=0.1, seed=0, state="finished", when="", code=None, verdict="pass", known=True
-):
+def entry(clean=0.9, worst=0.5, *, weight=0.1, seed=0, state="finished", when="", code=None, verdict="pass"):
     shares = Value(clean, (clean - 0.1, clean + 0.1)), Value(worst, (worst - 0.1, worst + 0.1))
     values = {CLEAN: shares[0], Column("worst_case@0.1", "worst case"): shares[1]}
     run = [Trial({FGSM: frozenset()}, 10, 10, *shares, None)]
     leaves = {"regularizer.weight": weight}
     finished = state == "finished"
     return Entry(
-        Cell(None), state, leaves=leaves, code=code, known=known, seed=seed, when=when,
+        Cell(None), state, leaves=leaves, code=code, seed=seed, when=when,
         values=values if finished else {}, run=run if finished else [], attacks=1,
         verdict=verdict if finished else None,
     )  # fmt: skip
@@ -57,7 +55,7 @@ def test_of_one_seed_the_newest_finished_run_counts():
 
 
 def test_another_source_is_another_configuration_and_a_cell_that_never_began_belongs_to_its_own():
-    found = board([entry(code="a", seed=0), entry(code="b", seed=0), entry(state="waiting", seed=1, known=False)])
+    found = board([entry(code="a", seed=0), entry(code="b", seed=0), entry(state="waiting", seed=1)])
     assert sorted(len(row.entries) for row in found.rows) == [1, 2]
     assert [row.label for row in found.rows] == ["code a", "code b"]
     assert [row.states for row in found.rows] == [{"finished": 1, "waiting": 1}, {"finished": 1}]
