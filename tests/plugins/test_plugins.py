@@ -17,7 +17,7 @@ from jhrun.training import Trainer
 HERE = Path(__file__).parent
 SMALL = [
     *("model=mlp", "model.widths=[8]", "train.epochs=2", "train.batch_size=16", "train.examples=64"),
-    *("checkpoint.steps=1", "attack=[fgsm]", "train.on_nonfinite=skip"),
+    *("checkpoint.steps=1", "attack=[fgsm]", "train.on_nonfinite=skip", "subset=60"),
 ]
 """Four steps an epoch."""
 METHODS = {
@@ -100,7 +100,7 @@ def test_a_plugin_trains_is_killed_resumes_bit_for_bit_and_is_evaluated_and_repo
     for key, tensor in whole.items():
         assert tensor.equal(pieces[key]), key
     assert figures(Path("whole")) == figures(Path("pieces"))
-    code, _, err = jhrun("eval", "run=pieces", "attack=[fgsm]", f"plugins=[{module}]")
+    code, _, err = jhrun("eval", "run=pieces", "attack=[fgsm]", "subset=60", f"plugins=[{module}]")
     assert code == 0, err
     page = Path("pieces/report.html").read_text(encoding="utf-8")
     for words in WORDS[name]:
