@@ -37,7 +37,8 @@ def network(data):
 
 def batch_of(data, n=5):
     inputs = data.train.inputs[:n].double() / 255
-    return Batch(inputs, data.train.targets[:n], torch.arange(n), torch.zeros(n, dtype=torch.bool))
+    index, fresh = torch.arange(n), torch.zeros(n, dtype=torch.bool)
+    return Batch(inputs, data.train.targets[:n], index=index, fresh=fresh)
 
 
 def test_the_penalty_on_a_random_part_estimates_the_whole_without_bias(data):
