@@ -123,7 +123,7 @@ class Bench:
         exactly = Case("plain", "float32", layout)
         exactly.apply()
         model, batch = steps.network(self.data, self.width, exactly, self.device), self.first[: self.examples]
-        batch = Batch(batch.inputs, batch.targets, torch.arange(len(batch), device=self.device))
+        batch = Batch(batch.inputs, batch.targets, index=torch.arange(len(batch), device=self.device))
         return model, batch, spectral_norms(model, CrossEntropy(), steps.PENALTIES[matrix](), batch)
 
     def epoch(self, case: Case, examples: int) -> Row:

@@ -36,8 +36,7 @@ def spectral_norms(model: nn.Module, objective: Objective, penalty: Penalty, bat
     start = unit_start(matrix, None, random)
 
     def of(left: Tensor) -> Operator:
-        some = Batch(batch.inputs[left], batch.targets[left])
-        found = operator(model, objective, penalty, some)
+        found = operator(model, objective, penalty, batch[left])
         return found if found.symmetric else found.gram()
 
     value = top_eigenvalue(of, start, tolerance=1e-3, most_steps=128).value.abs()

@@ -18,7 +18,7 @@ class Dataset:
     """Training, validation and test parts, and how the training part is augmented.
 
     Attributes:
-        classes: their names; a target is a position in it. Empty where targets are values to be predicted.
+        classes: their names; a label is a position in it. Empty where targets are values to be predicted.
         mean: per channel, of pixels in [0, 1]; of a vector's entries, one for all.
         std: likewise.
         train: what is trained on.
@@ -48,10 +48,11 @@ class Dataset:
         """Convert what is unambiguous, and refuse what no network could learn.
 
         Converted are arrays; float64, half-precision, boolean and whole-number inputs; class numbers in a column
-        (N, 1) and one-hot rows (N, C).
+        (N, 1) and, where no labels are given, one-hot rows (N, C).
 
         Raises:
-            BadDataError: names all that is wrong: shapes, parts that differ, class numbers, NaN, values outside
+            BadDataError: names all that is wrong: shapes, parts that differ, class numbers, rows that are no
+                class distributions, NaN, values outside
                 [0, 1] where there are classes, and options out of range.
         """
         for name, value in examined(self).items():
@@ -103,7 +104,7 @@ class Dataset:
                 inputs = crop_and_flip(
                     inputs, index, seed=seed, draw=turn // self.hold, crop=self.crop, flip=self.flip
                 )
-            yield Batch(decoded(inputs), some.targets, index, fresh)
+            yield Batch(decoded(inputs), some.targets, some.labels, index, fresh)
 
 
 def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
@@ -126,9 +127,10 @@ def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
         raise ValueError(f"{len(part.inputs)} inputs and {len(part.targets)} targets: must be as many")
     shuffle = generator("cpu", seed, "split")
     taken = torch.zeros(len(part), dtype=torch.bool)
-    whole = not part.targets.is_floating_point()
-    # of one-hot rows and of class numbers in a column too
-    labels = torch.unique(part.targets.cpu(), dim=0, return_inverse=True)[1] if whole else torch.zeros(len(part))
+    labels = torch.zeros(len(part))
+    if part.labels is not None:
+        # of one-hot rows and of class numbers in a column too
+        labels = torch.unique(part.labels.cpu(), dim=0, return_inverse=True)[1]
     for label in sorted(set(labels.tolist())):
         members = (labels == label).nonzero()[:, 0]
         shuffled = members[torch.randperm(len(members), generator=shuffle)]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from jhrun.data.distributions import as_distributions
 from jhrun.data.faults import Faults
 from jhrun.data.forms import as_figures, as_inputs, as_names, as_targets
 from jhrun.data.part import Part
@@ -34,12 +35,14 @@ def examined(data: "Dataset") -> dict[str, Any]:
     mean, std = (as_figures(name, getattr(data, name), faults) for name in ("mean", "std"))
     inputs: dict[str, Tensor] = {}
     targets: dict[str, Tensor] = {}
+    labels: dict[str, Tensor] = {}
     for name in PARTS:
         part = getattr(data, name)
         if _filled(name, part, faults):
-            _convert(name, part, classes, inputs, targets, faults)
+            _convert(name, part, classes, inputs, targets, labels, faults)
     _require_same_shapes("inputs", inputs, faults)
-    _require_same_shapes("targets", targets, faults)
+    if not classes:
+        _require_same_shapes("targets", targets, faults)
     _require_shape(next(iter(inputs.values()), None), data, mean, std, faults)
     inputs_finite = [require_finite(f"{name}.inputs", some, faults) for name, some in inputs.items()]
     if classes and inputs and all(inputs_finite):
@@ -48,7 +51,7 @@ def examined(data: "Dataset") -> dict[str, Any]:
         _require_unit(mean, std, faults)
     _require_options(data, faults)
     faults.refuse()
-    parts = {name: Part(some, targets[name]) for name, some in inputs.items()}
+    parts = {name: Part(some, targets[name], labels.get(name)) for name, some in inputs.items()}
     return {"classes": classes, "mean": mean, "std": std, **parts}
 
 
@@ -69,15 +72,24 @@ def _convert(
     classes: tuple[str, ...],
     inputs: dict[str, Tensor],
     targets: dict[str, Tensor],
+    labels: dict[str, Tensor],
     faults: Faults,
 ) -> None:
-    """Put inputs and targets that have a form, or can be brought to one, with those of the other parts."""
+    """Put inputs, targets and labels that have a form, or can be brought to one, with those of the other parts."""
     some = as_inputs(name, part.inputs, faults, classes=bool(classes))
-    aims = as_targets(name, part.targets, faults, classes=classes)
+    hard = None
+    if part.beside is not None and classes:
+        aims, hard = as_distributions(name, part.targets, part.beside, len(classes), faults)
+    else:
+        aims = as_targets(name, part.targets, faults, classes=classes)
+        if part.beside is not None:
+            faults.append(f"{name}.labels are given, and there are no classes: name them, or leave the labels out")
     if some is not None:
         inputs[name] = some
     if aims is not None:
         targets[name] = aims
+    if hard is not None and hard is not aims:
+        labels[name] = hard
     if some is not None and aims is not None and len(some) != len(aims):
         faults.append(f"{len(some)} inputs and {len(aims)} targets in {name}: must be as many")
 

@@ -29,7 +29,7 @@ def facts(data: Dataset) -> dict[str, Any]:
     """
     digest = hashlib.sha256()
     for part in (data.train, data.validation, data.test):
-        for tensor in (part.inputs, part.targets):
+        for tensor in (part.inputs, part.targets, *([] if part.beside is None else [part.beside])):
             digest.update(f"{tensor.dtype} {tuple(tensor.shape)}\0".encode())
             digest.update(tensor.contiguous().cpu().numpy().data)
     spread = float(decoded(data.train.inputs[:SAMPLE]).double().std(correction=0))

@@ -28,7 +28,7 @@ def as_inputs(part: str, given: Any, faults: Faults, *, classes: bool) -> Tensor
         uint8 or float32; None where there is no such form.
     """
     name = f"{part}.inputs"
-    found = _tensor(name, given, faults)
+    found = as_tensor(name, given, faults)
     if found is None or found.dtype in {torch.uint8, torch.float32}:
         return found
     if found.dtype == torch.bool:
@@ -58,18 +58,35 @@ def as_targets(part: str, given: Any, faults: Faults, *, classes: Sequence[str])
         int64 (N,) or float32 (N, m); None where there is no such form.
     """
     name = f"{part}.targets"
-    found = _tensor(name, given, faults)
+    if classes:
+        return as_labels(name, given, len(classes), faults)
+    found = as_tensor(name, given, faults)
+    return None if found is None else _values(name, found, faults)
+
+
+def as_labels(name: str, given: Any, classes: int, faults: Faults) -> Tensor | None:
+    """Class numbers in the form in which they are stored.
+
+    Args:
+        name: for messages.
+        given: class numbers (N,) or (N, 1), or one-hot rows (N, C), a tensor or an array.
+        classes: C.
+        faults: to be added to.
+
+    Returns:
+        int64 (N,); None where there is no such form.
+    """
+    found = as_tensor(name, given, faults)
     if found is None:
         return None
-    return _class_numbers(name, found, len(classes), faults) if classes else _values(name, found, faults)
-
-
-def _class_numbers(name: str, found: Tensor, classes: int, faults: Faults) -> Tensor | None:
     if found.ndim == 2 and found.shape[1] == classes and _one_hot(found):
         return found.int().argmax(1)
     if found.is_floating_point():
         what = f"{name} are floats of shape {_shape(found)}"
-        faults.append(f"{what}: class numbers are whole, targets.long(); values to predict need no classes")
+        remedy = "class numbers are whole, targets.long(); values to predict need no classes"
+        if found.ndim == 2 and found.shape[1] == classes:
+            remedy = "class distributions need labels beside them, Part(inputs, targets, labels)"
+        faults.append(f"{what}: {remedy}")
         return None
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
@@ -141,8 +158,17 @@ def as_names(given: Any, faults: Faults) -> tuple[str, ...]:
     return found
 
 
-def _tensor(name: str, given: Any, faults: Faults) -> Tensor | None:
-    """A tensor, whatever it was; a copy of an array, which may be read-only or run backwards."""
+def as_tensor(name: str, given: Any, faults: Faults) -> Tensor | None:
+    """A tensor, whatever it was; a copy of an array, which may be read-only or run backwards.
+
+    Args:
+        name: for messages.
+        given: a tensor or an array.
+        faults: to be added to.
+
+    Returns:
+        The tensor; None where there is none.
+    """
     try:
         found = given.detach() if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
     except (TypeError, ValueError):

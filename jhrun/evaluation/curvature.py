@@ -112,7 +112,7 @@ def curvature(
     Args:
         model: images → logits, of each example alone; it stays as it is: a copy in float64 is measured.
         objective: the loss whose Hessian it is.
-        part: at least one example.
+        part: at least one example; the loss is that of its labels.
         estimator: of the run's penalty, whose estimates are made in the network's own precision, as in training.
         seed: of random starts.
         progress: told the examples done and their number.
@@ -125,7 +125,7 @@ def curvature(
     matrix = estimator.matrix if estimator else None
     rows: list[tuple[Tensor, ...]] = []
     estimates: list[Tensor] = []
-    for number, batch in enumerate(part.batches(_batch_size(precise, part))):
+    for number, batch in enumerate(part.hard().batches(_batch_size(precise, part))):
         random = seeds.generator("cpu", seed, "curvature", number)
         found = _measure(precise, objective, batch, random)
         rows.append(tuple(t.cpu() for t in found))

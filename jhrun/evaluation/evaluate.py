@@ -121,7 +121,7 @@ def evaluate(
 
     Args:
         model: images → logits; every submodule is in eval mode meanwhile, and in its own afterwards.
-        part: the whole of it is used; at least one example.
+        part: the whole of it is used, by its labels; at least one example.
         attacks: by name.
         seed: of the attacks' random starts; each (attack, batch) has its own stream of it.
         cascade: spare an attack the examples that are wrong already, clean or under an earlier attack of its norm:
@@ -133,6 +133,7 @@ def evaluate(
     Returns:
         Everything per example.
     """
+    part = part.hard()
     with evaluation_mode(model):
         clean = [predict(model, batch.inputs) for batch in part.batches(BATCH)]
         shown = torch.linspace(0, len(part) - 1, min(SHOWN, len(part))).round().long()

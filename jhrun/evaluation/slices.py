@@ -45,7 +45,7 @@ def slices(
         model: images → logits; a copy in float64 is followed, in which the loss of a confident example is smooth
             where float32 rounds it to steps.
         objective: the loss.
-        part: of the data.
+        part: of the data, whose labels the loss is of.
         position: which examples, (k,).
         epsilon: above 0.
         seed: of the random directions.
@@ -59,7 +59,7 @@ def slices(
     if not epsilon > 0:
         raise ValueError(f"epsilon={epsilon}: lines of no length show nothing")
     precise = double(model)
-    batch = next(part[position.to(part.targets.device)].batches(max(1, len(position))))
+    batch = next(part.hard()[position.to(part.targets.device)].batches(max(1, len(position))))
     inputs, targets = batch.inputs.double().requires_grad_(), batch.targets
     (gradient,) = torch.autograd.grad(objective(precise(inputs), targets).sum(), inputs)
     x = inputs.detach()

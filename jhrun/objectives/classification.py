@@ -1,11 +1,12 @@
-"""Losses for class numbers."""
+"""Losses for classes."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 class CrossEntropy:
-    """−log softmax(z)_y.
+    """−log softmax(z)_y, or of a class distribution p −Σ_c p_c log softmax(z)_c.
 
     Example:
         >>> import torch
@@ -18,16 +19,28 @@ class CrossEntropy:
 
         Args:
             outputs: logits z, (B, C).
-            targets: class numbers y, (B,), int64.
+            targets: class numbers y, (B,), int64, or distributions p, (B, C).
 
         Returns:
             (B,), in nats.
 
         Raises:
-            ValueError: targets are values, of which torch would make probabilities.
+            ValueError: targets are values and no distributions. Whether the rows of a shape that is right are
+                distributions is asked on the CPU alone: a GPU would have to be waited for at each step.
         """
         if targets.is_floating_point():
-            raise ValueError(
-                "cross-entropy needs classes, and the targets are values: use objective=squared_error"
-            )
+            if targets.shape != outputs.shape or not _distributions(targets):
+                raise ValueError(
+                    "cross-entropy needs classes, and the targets are values: use objective=squared_error"
+                )
+            targets = targets.to(outputs.dtype)
         return F.cross_entropy(outputs, targets, reduction="none")
+
+
+def _distributions(targets: Tensor) -> bool:
+    """Whether rows are at least 0 and sum to 1, but for rounding; taken for granted on a GPU."""
+    if targets.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    rounding = (targets.shape[1] + 4) * torch.finfo(torch.float32).eps
+    off = (targets.sum(1, dtype=torch.float64) - 1).abs()
+    return bool(((targets >= 0).all(1) & (off <= rounding)).all())

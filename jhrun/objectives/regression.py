@@ -22,7 +22,7 @@ class SquaredError:
 
         Args:
             outputs: z, (B, m).
-            targets: y, (B, m), or class numbers (B,), int64.
+            targets: y, (B, m), values or class distributions, or class numbers (B,), int64.
 
         Returns:
             (B,), in the targets' units squared.

@@ -197,6 +197,10 @@ REST = {
         lambda x: F.cross_entropy(x[:, :, 0, 0], torch.tensor([0, 3, 2]), reduction="none"),
         [],
     ),
+    "cross_entropy of distributions": (
+        lambda x: F.cross_entropy(x[:, :, 0, 0], IMAGE[:, :, 0, 1].softmax(1), reduction="none"),
+        [],
+    ),
     "weighted cross_entropy": (
         lambda x: F.cross_entropy(
             x[:, :, 0, 0], torch.tensor([0, 3, -100]), SCALE.detach().abs(), reduction="none"

@@ -28,7 +28,7 @@ def batches(count=2, size=6):
         Batch(
             torch.rand(size, 1, 4, 4, generator=random),
             torch.randint(5, (size,), generator=random),
-            torch.arange(number * size, (number + 1) * size),
+            index=torch.arange(number * size, (number + 1) * size),
         )
         for number in range(count)
     ]

@@ -13,7 +13,7 @@ CLASS_SIZES = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 def rows(*parts):
     """Every example as a tuple of pixels and class, sorted."""
     return sorted(
-        (*image.flatten().tolist(), label) for p in parts for image, label in zip(*vars(p).values(), strict=True)
+        (*image.flatten().tolist(), label) for p in parts for image, label in zip(p.inputs, p.targets, strict=True)
     )
 
 

@@ -156,7 +156,7 @@ FAULTS = {
     "sparse": ({"inputs": PIXELS.to_sparse()}, "torch.sparse_coo tensor"),
     "soft labels": (
         {"targets": torch.full((N, 3), 1 / 3)},
-        "are floats of shape (12, 3): class numbers are whole",
+        "are floats of shape (12, 3): class distributions need labels beside them, Part(inputs, targets, labels)",
     ),
     "several labels": ({"targets": torch.ones(N, 3).long()}, "have shape (12, 3): must be one class number"),
     "other columns": ({"targets": torch.ones(N, 4).long()}, "have shape (12, 4): must be one class number"),
@@ -257,9 +257,8 @@ def test_the_pairs_of_torchvision_are_collected():
     tensors = collected(fake(transforms.ToTensor()))
     assert torch.equal(images(tensors.inputs, tensors.targets).train.inputs, found.inputs.float() / 255)
     with pytest.raises(BadDataError, match="leave their normalisation out"):
-        images(
-            **vars(collected(fake(transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.1)]))))
-        )
+        normalised = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.1)])
+        images(collected(fake(normalised)).inputs)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from jhrun.evaluation.curvature import BATCH, TOLERANCE, Estimator, curvature, d
 from jhrun.evaluation.store import read_npz
 from jhrun.jsonio import read_json
 from jhrun.linalg import Direction, Exact, Lanczos
-from jhrun.objectives import CrossEntropy
+from jhrun.objectives import CrossEntropy, SquaredError
 from jhrun.penalties import Hessian, HessianDiagonality, Jacobian
 from jhrun.records import AttackRecord, CurvatureRecord, Spread
 
@@ -105,6 +105,15 @@ def test_a_linear_network_has_known_curvature():
     h = w.T @ (torch.diag_embed(p) - p[:, :, None] * p[:, None]) @ w
     truth = torch.linalg.eigvalsh(h)[:, -1]
     assert ((found.eigenvalue.value - truth).abs() <= TOLERANCE * truth).all()
+
+
+def test_of_class_distributions_the_labels_alone_count():
+    part = images(6)
+    soft = Part(part.inputs, torch.full((6, 4), 0.25), part.labels)
+    model = linear(torch.randn(4, 12, generator=torch.Generator().manual_seed(3)))
+    of_labels, of_soft = (curvature(model, SquaredError(), some, seed=0) for some in (part, soft))
+    assert torch.equal(of_soft.margin, of_labels.margin)
+    assert torch.equal(of_soft.eigenvalue.value, of_labels.eigenvalue.value)
 
 
 def test_confident_examples_need_float64():

@@ -56,6 +56,20 @@ def test_an_example_that_is_wrong_clean_is_never_robust(part):
     assert result.worst_case.accuracy == result.clean_accuracy.accuracy == 0
 
 
+def test_of_class_distributions_the_labels_alone_count(part):
+    """The distributions, which would make every label wrong, change nothing."""
+    soft = Part(part.inputs, torch.eye(2)[1 - part.labels], part.labels)
+    attacks = {"fgsm": FGSM(0.11), "pgd": PGD(0.11)}
+    of_labels, of_soft = (evaluate(Threshold(), some, attacks, seed=0) for some in (part, soft))
+    assert of_soft.clean_accuracy == of_labels.clean_accuracy
+    assert of_soft.clean_accuracy.accuracy == 1
+    assert torch.equal(of_soft.targets, of_labels.targets)
+    for name in attacks:
+        assert torch.equal(of_soft.last[name], of_labels.last[name])
+        assert torch.equal(of_soft.adversarial[name], of_labels.adversarial[name])
+    assert of_soft.per_class(("a", "b")) == of_labels.per_class(("a", "b"))
+
+
 def test_the_worst_case_is_taken_example_by_example(part):
     result = evaluate(Threshold(), part, {"a": FGSM(0.1), "b": FGSM(0.2)}, seed=0)
     assert torch.equal(result.robust(), result.robust("a") & result.robust("b"))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from jhrun.jsonio import read_json
+
 FEW = [
     "model=mlp",
     "model.widths=[4]",
@@ -27,6 +29,14 @@ def made(inputs=PIXELS, targets=LABELS):
 
 def good(validation):
     return made(PIXELS.double(), torch.eye(3)[LABELS])
+
+def soft(validation):
+    shares = (torch.eye(3)[LABELS] + 1) / 4
+    return Dataset(("a", "b", "c"), *MEAN, *(Part(PIXELS, shares, LABELS) for _ in range(3)))
+
+def no_shares(validation):
+    part = Part(PIXELS, torch.eye(3)[LABELS] * 0.9, LABELS)
+    return Dataset(("a", "b", "c"), *MEAN, part, part)
 
 def normalised(validation, seed):
     return made((PIXELS - 0.5) / 0.25)
@@ -100,13 +110,14 @@ TOLD = {
         "1 of 12 train.inputs hold NaN or infinity, the first is example 3",
         "the inputs have other shapes in other parts: (1, 5, 4) in train, (1, 5, 3) in test",
     ],
+    "no_shares": ["12 of 12 train.targets are no class distributions", "12 of 12 test.targets are no class"],
     "nothing": [f"it made None, {MADE}nothing, {RETURN}"],
-    "raises": ["odd_data.raises raised KeyError ('images'), ", "odd_data.py, line 29, mend it there"],
+    "raises": ["odd_data.raises raised KeyError ('images'), ", "odd_data.py, line 37, mend it there"],
     "value_error": [
         "odd_data.value_error raised ValueError (no such split), ",
-        "odd_data.py, line 32, mend it there",
+        "odd_data.py, line 40, mend it there",
     ],
-    "missing": ["odd_data.missing raised FileNotFoundError (", "odd_data.py, line 35, mend it there"],
+    "missing": ["odd_data.missing raised FileNotFoundError (", "odd_data.py, line 43, mend it there"],
     "pairs": [f"it made a FakeData, {MADE}pairs, {CURE}"],
     "two": [f"it made a tuple, {MADE}two, {CURE}"],
     "Pairs": [f"it made a Pairs, {MADE}Pairs, {CURE}"],
@@ -128,6 +139,19 @@ def test_what_is_unambiguous_is_trained_and_evaluated(train, jhrun):
     assert code == 0, err
     code, _, err = jhrun("eval", "run=run", "attack=fgsm", "plugins=[odd_data]", "dataset.cache=null")
     assert code == 0, err
+
+
+def test_class_distributions_beside_labels_are_trained_evaluated_and_judged(train, jhrun):
+    code, _, err = train("soft", "regularizer=hessian", "solver=lanczos", "solver.iterations=1")
+    assert code == 0, err
+    code, _, err = jhrun(
+        "eval", "run=run", "attack=[fgsm,pgd20]", "analysis=curvature", "plugins=[odd_data]", "name=x"
+    )
+    assert code == 0, err
+    report = read_json(Path("run/report.json"))
+    assert report["clean"]["n"] == report["worst_case"]["n"] == 12
+    assert report["per_class"].keys() == {"a", "b", "c"}
+    assert report["curvature"]["share_of"] == "H"
 
 
 def test_the_cure_for_pairs_works(train):

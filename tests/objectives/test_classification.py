@@ -46,3 +46,33 @@ def test_large_logits_neither_overflow_nor_give_nan(target, loss):
     value.sum().backward()
     assert value.item() == loss
     assert z.grad.isfinite().all()
+
+
+P = torch.tensor([[0.2, 0.5, 0.3], [0.0, 0.25, 0.75], [1.0, 0.0, 0.0]], dtype=torch.float64)
+
+
+def test_of_a_distribution_it_is_the_mean_over_it():
+    losses = torch.stack([CrossEntropy()(Z, torch.full((3,), y)) for y in range(3)], dim=1)
+    assert (CrossEntropy()(Z, P) - (P * losses).sum(1)).abs().max() <= TOLERANCE
+    assert (CrossEntropy()(Z, torch.eye(3)[Y]) - CrossEntropy()(Z, Y)).abs().max() <= TOLERANCE
+
+
+def test_gradient_of_a_distribution_is_the_difference_to_it():
+    z = Z.clone().requires_grad_()
+    CrossEntropy()(z, P).sum().backward()
+    assert (z.grad - (Z.softmax(1) - P)).abs().max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_distributions_in_float32_are_taken_with_logits_of_any_precision(dtype):
+    assert CrossEntropy()(Z.to(dtype), P.float()).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "values",
+    [P * 1.01, P - 0.1, P[:, :2], P[:, :1], torch.full((3, 3), torch.nan)],
+    ids=["of another sum", "negative", "too few", "one value", "not a number"],
+)
+def test_values_are_no_distributions(values):
+    with pytest.raises(ValueError, match="the targets are values: use objective=squared_error"):
+        CrossEntropy()(Z, values)

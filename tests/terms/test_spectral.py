@@ -34,7 +34,8 @@ def network(data):
 
 def batch_of(data, n=5):
     inputs = data.train.inputs[:n].double() / 255
-    return Batch(inputs, data.train.targets[:n], torch.arange(n), torch.zeros(n, dtype=torch.bool))
+    index, fresh = torch.arange(n), torch.zeros(n, dtype=torch.bool)
+    return Batch(inputs, data.train.targets[:n], index=index, fresh=fresh)
 
 
 def gradients(data, batch, term, weight=0.4, fraction=1.0, part=None):

@@ -151,12 +151,15 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Series:
-    """−log softmax(x)_y, for class numbers y."""
+    """−log softmax(x)_y for class numbers y, −Σ_c p_c log softmax(x)_c for distributions p."""
     plain = size_average is None and reduce is None and reduction == "none" and not label_smoothing
     require(plain, "cross_entropy with a reduction or label smoothing")
     require(isinstance(input, Series) and input.ndim == 2, "cross_entropy with such arguments")
-    require(isinstance(target, Tensor) and not target.is_floating_point(), "cross_entropy with such targets")
+    require(isinstance(target, Tensor), "cross_entropy with such targets")
     logarithms = log_softmax(func, input, 1)
+    if target.is_floating_point():
+        require(target.shape == input.shape and weight is None, "cross_entropy with such targets")
+        return logarithms.like(-(logarithms.stack * target.repeat(input.layout.size, 1)).sum(1))
     target = target.repeat(input.layout.size)
     losses = F.nll_loss(logarithms.stack, target, weight, ignore_index=ignore_index, reduction="none")
     return logarithms.like(losses)

@@ -102,8 +102,8 @@ class Case:
         return positions[order[:most]].sort().values
 
     def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs in [0, 1] and targets, on the device; at least one position."""
-        batch = next(self.part[positions.to(self.part.targets.device)].batches(len(positions)))
+        """Inputs in [0, 1] and labels, on the device; at least one position."""
+        batch = next(self.part.hard()[positions.to(self.part.targets.device)].batches(len(positions)))
         return batch.inputs, batch.targets
 
     def precise(self) -> nn.Module | None:

@@ -58,7 +58,7 @@ def preflight(
         if (network64 := in_float64(model, precise)) is None:
             return _warnings(model, penalties)
         targets = batch.targets.double() if batch.targets.is_floating_point() else batch.targets
-        passes = Passes(network64, objective, Batch(precise, targets), calls_of(network64, precise))
+        passes = Passes(network64, objective, Batch(precise, targets, batch.labels), calls_of(network64, precise))
         pairs = zip(penalties, directions, strict=True)
         found = [warning for pair in pairs if (warning := gradient_warning(passes, *pair)) is not None]
     return found + _warnings(model, penalties)
