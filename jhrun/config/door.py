@@ -27,10 +27,13 @@ PACKAGES = {
     "objective": "jhrun.objectives",
     "regularizer": "jhrun.penalties",
     "solver": "jhrun.linalg",
-    "optimizer": "jhrun.training.optimizers",
+    "optimizer": "jhrun.optimizers",
     "attack": "jhrun.attacks",
     "logger": "jhrun.loggers",
 }
+
+MOVED = {"jhrun.training.optimizers": "jhrun.optimizers"}
+"""Modules that the configurations of older runs name, and where their classes are now."""
 
 FAILURES: dict[str, type[JhrunError]] = {"dataset": DataError}
 """What an error in a plugin's own code becomes; in the other groups, an error of the configuration."""
@@ -137,7 +140,7 @@ def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., 
     if isinstance(plugins, str):
         raise ConfigError(f"plugins={plugins} is no list", "plugins", f"write plugins=[{plugins}]")
     refuse_foreign(group, name, plugins)
-    module_name, _, attribute = str(name).rpartition(".")
+    module_name, attribute = _split(name)
     trusted = module_name.split(".")[0] in plugins
     module = _plugin(module_name, group) if trusted else _module(module_name, name, group)
     found = getattr(module, attribute, None)
@@ -214,12 +217,18 @@ def refuse_foreign(group: str, name: Any, plugins: Sequence[str], key: str | Non
     Raises:
         UnsafeError: it does.
     """
-    module_name, _, attribute = str(name).rpartition(".")
+    module_name, attribute = _split(name)
     trusted = module_name.split(".")[0] in plugins
     own = group in PACKAGES and (trusted or _own(PACKAGES[group], module_name))
     if not own or not attribute or attribute.startswith("_"):
         refusal = _refusal(group, name, key)
         raise refusal
+
+
+def _split(name: Any) -> tuple[str, str]:
+    """Module and attribute of a dotted name."""
+    module_name, _, attribute = str(name).rpartition(".")
+    return MOVED.get(module_name, module_name), attribute
 
 
 def _refusal(group: str, name: Any, key: str | None = None) -> UnsafeError:
