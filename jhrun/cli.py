@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from jhrun import __version__
+from jhrun.commands import list as listing
 from jhrun.config.groups import CONF, choices, groups, nearest
 from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError, pasteable
 from jhrun.terminal import lasting_output
@@ -15,6 +16,7 @@ COMMANDS = {
     "eval": "attack a run's network again, and judge whether the figures can be believed",
     "report": "write a run's report anew, or make a leaderboard of any runs and sweeps",
     "bench": "measure cost, truth and memory of every solver on this machine",
+    "list": "show every choice, and what the methods among them rest on",
 }
 
 USAGE = f"""jhrun {__version__}: train, attack and report on classifiers with small input-Jacobians or -Hessians
@@ -109,6 +111,9 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if command == "report":
         return _report(rest)
+    if command == "list":
+        listing.run(rest)
+        return 0
     flags, overrides = _separate(rest)
     from jhrun.commands.launch import launch  # noqa: PLC0415 - imports torch
 
@@ -171,8 +176,8 @@ def _instead(flag: str, value: str) -> str:
 
 
 def _help(command: str) -> str:
-    if command == "report":
-        return REPORT
+    if command in {"report", "list"}:
+        return REPORT if command == "report" else listing.HELP
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
     for group in groups(command):
         lines.append(f"{group}=…")

@@ -12,7 +12,9 @@ from jhrun.config.groups import CONF, choices, groups
 QUICK = "import sys; from jhrun.cli import main; main({argv}); assert not {{'torch', 'hydra'}} & set(sys.modules)"
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["train", "--help"], ["report", "--help"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["train", "--help"], ["report", "--help"], ["list", "model"]]
+)
 def test_help_imports_neither_torch_nor_hydra(argv):
     subprocess.run([sys.executable, "-c", QUICK.format(argv=argv)], check=True, capture_output=True)
 
@@ -129,6 +131,8 @@ def test_nothing_typed_shows_the_help_and_is_an_error(capsys):
         ("report outputs paper=maybe", "must be true or false"),
         ("report paper=true", "report takes folders of runs"),
         ("report --paper outputs", "report takes folders of runs"),
+        ("list slover", "there is no group 'slover', jhrun list slover, did you mean 'solver'?"),
+        ("list solver attack", "list takes one group"),
     ],
 )
 def test_a_mistyped_word_is_one_line_with_the_nearest_right_one(typed, said, capsys, tmp_path, monkeypatch):

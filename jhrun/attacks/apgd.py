@@ -1,7 +1,7 @@
 """Auto-PGD: projected gradient descent that halves its steps by itself."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torchattacks
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack, drawn_seed
 from jhrun.attacks.watched import Watched, margins
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class APGD(Attack):
@@ -16,6 +17,28 @@ class APGD(Attack):
 
     It returns a misclassified point where it met one, and the input itself where it did not.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Croce and Hein 2020, arXiv 2003.01690",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="one start finds what PGD finds with many",
+            ours=(
+                "digits under a Jacobian penalty: 88.3 % are left, as by PGD-100 with ten restarts; by PGD-20"
+                " 88.9 %"
+            ),
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     def __init__(self, epsilon: float, steps: int = 100, restarts: int = 1) -> None:
         """Set radius and budget.
@@ -60,6 +83,25 @@ class APGDTargeted(APGD):
     used; with two there is none, and −(z_y − z_j) is: its sign, which is all that a step in the ℓ∞ ball takes, and
     the order of its values, which is all that the schedule takes, do not change with the logits' scale either.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Croce and Hein 2020, arXiv 2003.01690",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_more_classes_within_one_percent_of_the_true_robust_accuracy"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="the ratio finds more than the cross-entropy",
+            ours="digits under a Jacobian penalty: 86.4 % are left, by APGD on the cross-entropy 88.3 %",
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     def __init__(self, epsilon: float, steps: int = 100, restarts: int = 1, targets: int = 9) -> None:
         """Set radius and budget.

@@ -1,11 +1,14 @@
 """Carlini and Wagner's attack."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
 from jhrun.attacks.watched import Watched, margins
+from jhrun.records.evidence import Evidence, Reproduction
 
 INTERIOR = 1 - 1e-3
 """How far into (−1, 1) the pixels are drawn before tanh⁻¹: at ±1 it is infinite, and near them nothing moves."""
@@ -25,6 +28,22 @@ class CW(Attack):
     twice 2m/‖∂m/∂x‖², with which a linear margin m has its minimum on the boundary, so that the logits' scale does
     not matter; and the learning rate falls to 0, so that the iterates come to rest.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Carlini and Wagner 2016, arXiv 1608.04644",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_minimum_norm_attacks_find_points_within_a_quarter_of_the_true_distance"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="no other ℓ2 attack leaves less",
+            ours=("digits under a Jacobian penalty, radius 0.5: 83.0 % are left, by PGD 83.8, by DeepFool 91.1 %"),
+            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     norm = "2"
 

@@ -1,11 +1,14 @@
 """DeepFool: step after step onto the nearest linearised boundary."""
 
+from typing import ClassVar
+
 import torchattacks
 from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
 from jhrun.attacks.watched import Watched
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class DeepFool(Attack):
@@ -14,6 +17,22 @@ class DeepFool(Attack):
     It looks for a near misclassified point and succeeds where that lies in the ball. Examples are taken one by
     one, with C backward passes a step.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Moosavi-Dezfooli et al. 2015, arXiv 1511.04599",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_minimum_norm_attacks_find_points_within_a_quarter_of_the_true_distance"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="quick, and its points are farther than CW's",
+            ours="digits under a Jacobian penalty, radius 0.5: 91.1 % are left, by CW 83.0 %",
+            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     norm = "2"
 

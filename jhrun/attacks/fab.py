@@ -1,5 +1,7 @@
 """Fast adaptive boundary attack: the nearest point of another class."""
 
+from typing import ClassVar
+
 import torch
 import torchattacks
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack, drawn_seed
 from jhrun.attacks.watched import Watched
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class FAB(Attack):
@@ -15,6 +18,25 @@ class FAB(Attack):
     It looks for the nearest misclassified point in ℓ∞ and succeeds where that lies in the ball. The search itself
     runs in float32, which is all that torchattacks' can; a network of another precision is asked in its own.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Croce and Hein 2019, arXiv 1907.02044",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_more_classes_within_one_percent_of_the_true_robust_accuracy"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="it finds more than PGD on the cross-entropy",
+            ours="digits under a Jacobian penalty: 87.7 % are left, by PGD-20 88.9 %",
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     def __init__(
         self,

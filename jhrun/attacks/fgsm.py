@@ -1,14 +1,36 @@
 """The fast gradient sign method."""
 
+from typing import ClassVar
+
 import torchattacks
 from torch import Tensor
 
 from jhrun.attacks.attack import Attack
 from jhrun.attacks.watched import Watched
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class FGSM(Attack):
     """x + ε·sign(∂CE/∂x): one step (I. Goodfellow et al., arXiv 1412.6572)."""
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Goodfellow et al. 2014, arXiv 1412.6572",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="one step finds less than twenty",
+            ours="digits under a Jacobian penalty: 91.1 % are left of 98.3 %; PGD-20 leaves 88.9 %",
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     def __init__(self, epsilon: float) -> None:
         """Set the radius: there is nothing else to set.

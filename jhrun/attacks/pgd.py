@@ -1,11 +1,14 @@
 """Projected gradient descent in the ℓ∞ and in the ℓ2 ball."""
 
+from typing import ClassVar
+
 import torchattacks
 from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
 from jhrun.attacks.watched import Watched
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class PGD(Attack):
@@ -14,6 +17,28 @@ class PGD(Attack):
     Source: A. Madry et al., arXiv 1706.06083. With restarts, the examples whose last iterate is still right are
     attacked again from another point; the last iterate is then that of the last restart an example took part in.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Madry et al. 2017, arXiv 1706.06083",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="more steps and restarts find more, and a margin attack more still",
+            ours=(
+                "digits under a Jacobian penalty: 20 steps leave 88.9 %, 100 with ten restarts 88.3 %, "
+                "AutoAttack 86.4 %"
+            ),
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     iterates = True
 
@@ -64,6 +89,22 @@ class PGDL2(PGD):
 
     Source: A. Madry et al., arXiv 1706.06083.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Madry et al. 2017, arXiv 1706.06083",
+        mark="read in code",
+        closed_form=(
+            "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="it finds nearly what a minimum-norm attack does",
+            ours="digits under a Jacobian penalty, radius 0.5: 83.8 % are left, by CW 83.0 %",
+            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     norm = "2"
 

@@ -1,6 +1,6 @@
 """SPSA: descent along gradients that are estimated from logits alone."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torchattacks
@@ -9,6 +9,7 @@ from torch import Tensor
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
 from jhrun.attacks.watched import Watched
+from jhrun.records.evidence import Evidence, Reproduction
 
 AT_ONCE = 16
 """Directions in one pass: it holds as many copies of the batch, twice."""
@@ -19,6 +20,23 @@ class SPSA(Attack):
 
     It needs no gradient of the network. Source: J. Uesato et al., arXiv 1802.05666.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Uesato et al. 2018, arXiv 1802.05666",
+        mark="read in code",
+        closed_form="tests/attacks/test_linear.py::test_spsa_finds_the_optimum_within_its_budget",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="without gradients, nearly what PGD finds",
+            ours="digits under a Jacobian penalty: 89.1 % are left, by PGD-20 88.9 %",
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     def __init__(
         self,

@@ -1,11 +1,14 @@
 """Square attack: random search by logits alone."""
 
+from typing import ClassVar
+
 import torchattacks
 from torch import Tensor
 
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack, drawn_seed
 from jhrun.attacks.watched import Watched
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class Square(Attack):
@@ -14,6 +17,23 @@ class Square(Attack):
     It needs no gradient, so that it sees what a network hides by masking one. It returns a misclassified point
     where it met one, and the input itself where it did not.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Andriushchenko et al. 2019, arXiv 1912.00049",
+        mark="read in code",
+        closed_form="tests/attacks/test_linear.py::test_square_finds_the_optimum_within_its_budget",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="without gradients, what a gradient attack finds",
+            ours=("digits under a Jacobian penalty: 87.2 % are left, by PGD-20 88.9, by APGD on the ratio 86.4 %"),
+            command=(
+                "scripts/run eval run=RUN "
+                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
+            ),
+            date="2026-11-28",
+            n=359,
+        ),
+    )
 
     def __init__(self, epsilon: float, queries: int = 5000, restarts: int = 1) -> None:
         """Set radius and budget.

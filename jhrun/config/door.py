@@ -27,7 +27,7 @@ PACKAGES = {
     "objective": ("jhrun.objectives", "jhrun.terms"),
     "regularizer": ("jhrun.terms", "jhrun.penalties"),
     "solver": ("jhrun.linalg",),
-    "optimizer": ("jhrun.training.optimizers",),
+    "optimizer": ("jhrun.optimizers",),
     "averaging": ("jhrun.training.averages",),
     "attack": ("jhrun.attacks",),
     "logger": ("jhrun.loggers",),

@@ -33,6 +33,9 @@ CONF = conf(Path(__file__).parents[1])
 COMPOSED = tuple(path.stem for path in sorted(CONF.glob("*.yaml")))
 """The commands that have a configuration."""
 
+METHODS = ("regularizer", "solver", "objective", "optimizer", "attack")
+"""Groups whose choices are methods: their classes carry evidence."""
+
 _NEAR = 0.65
 """Ratcliff and Obershelp's ratio of common letters from which on one word is taken for another, mistyped."""
 

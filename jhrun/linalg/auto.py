@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from jhrun.linalg.lanczos import Lanczos
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, Solver
 from jhrun.linalg.tracked import Tracked
+from jhrun.records.evidence import Evidence, Reproduction
 
 COSTS = {"vjp": 0.33, "jvp": 0.29, "hvp": 0.83}
 """In plain training steps, of a half-width ResNet-18 on CIFAR-10's shape on a CPU (``docs/measurements.md``).
@@ -50,6 +52,25 @@ class Auto:
         >>> round(Auto()(A).value.item(), 4)
         16.0
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="of our own, after measurements",
+        mark="derived",
+        closed_form=(
+            "tests/training/test_deciding.py::test_truth_is_that_of_dense_matrices_and_cost_counts_passes"
+        ),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="the wanted truth of 0.9 is reached, ever cheaper",
+            ours=(
+                "truth 0.94 to 0.95 at one or two steps of Lanczos' method in epochs 1 to 3, 0.91 to 0.94 at "
+                "no product from epoch 5 on"
+            ),
+            command="scripts/run train",
+            date="2026-11-28",
+            n=64,
+        ),
+    )
 
     def __init__(
         self,

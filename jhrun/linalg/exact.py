@@ -1,10 +1,13 @@
 """No iteration: the small side formed and decomposed."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, norm, whole_number
+from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
 
 class Exact:
@@ -20,6 +23,25 @@ class Exact:
         >>> round(found.value.item(), 4), found.products
         (16.0, 2)
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="of our own: the Gram matrix of the small side",
+        mark="derived",
+        closed_form="tests/linalg/test_solvers.py::test_a_complete_solver_finds_the_top_left_singular_vector",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="σ_max itself for C products",
+            ours="Jacobian: truth 1.000 at 5.60 plain steps, where the published algorithm takes 10.52 (n = 8)",
+            command=(
+                "scripts/run bench model=resnet18 model.width=32 'shape=[3,32,32]' batch_size=16 batches=1 "
+                "rounds=4 'iterations=[8]' 'solvers=[paper,exact]' regularizer=jacobian"
+            ),
+            date="2026-11-21",
+            n=16,
+        ),
+        cost=5.6,
+        network=HALF_RESNET,
+    )
 
     def __init__(self, limit: int = 512) -> None:
         """Set the largest small side that is formed, a guard against a mistyped solver."""

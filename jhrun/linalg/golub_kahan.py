@@ -3,13 +3,14 @@
 Source: G. Golub and W. Kahan (1965), in the lower form that C. Paige and M. Saunders (1982) use for LSQR.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, norm, unit_start, whole_number
+from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
 
 class Bidiagonal(NamedTuple):
@@ -71,6 +72,25 @@ class GolubKahan:
         >>> round(found.value.abs().item(), 4), bool(found.residual < 1e-5)
         (2.0, True)
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Golub and Kahan 1965; Paige and Saunders 1982",
+        mark="recalled",
+        closed_form="tests/linalg/test_solvers.py::test_golub_kahan_does_not_square_the_condition",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="at as many products it sees as much as Lanczos' method",
+            ours="n = 4: Jacobian 0.986 and 0.988 of σ_max at 8 products each; Hessian 0.973 at 8",
+            command=(
+                "scripts/run bench model=resnet18 model.width=32 'shape=[3,32,32]' batch_size=16 batches=1 "
+                "rounds=4 'iterations=[4]' 'solvers=[lanczos,golub_kahan]' regularizer=M"
+            ),
+            date="2026-11-28",
+            n=16,
+        ),
+        cost=(5.34, 14.88),
+        network=HALF_RESNET,
+    )
 
     def __init__(self, iterations: int) -> None:
         """Set the number of steps, at least 1; no more than the spaces hold are made."""

@@ -3,13 +3,14 @@
 Source: M. F. Hutchinson (1990); for Jacobian penalties D. Varga et al. (2018) and arXiv 1908.02729.
 """
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction
+from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
 Distribution = Literal["gaussian", "rademacher"]
 
@@ -25,6 +26,25 @@ class Hutchinson:
         >>> Hutchinson("rademacher")(DenseOperator(torch.eye(3))).value
         tensor([3.])
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Hutchinson 1990; Hoffman et al. 2019, arXiv 1908.02729, as arXiv 2212.00311 states it",
+        mark="read in the paper",
+        closed_form=("tests/linalg/test_solvers.py::test_hutchinson_is_unbiased_with_the_variance_of_its_formula"),
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="the cheapest, and it sees little of a large matrix's norm",
+            ours="Jacobian 0.806 of σ_max, Hessian 0.140",
+            command=(
+                "scripts/run bench model=resnet18 model.width=32 'shape=[3,32,32]' batch_size=16 batches=1 "
+                "rounds=4 'solvers=[hutchinson]' regularizer=M"
+            ),
+            date="2026-11-21",
+            n=16,
+        ),
+        cost=(2.3, 5.07),
+        network=HALF_RESNET,
+    )
 
     def __init__(
         self, distribution: Distribution = "gaussian", factor: float = 1.0, measured: bool = True

@@ -4,13 +4,14 @@ Source: the recurrence is that of C. Lanczos (1950) as arXiv 2212.00311, algorit
 reorthogonalisation and the relative breakdown test follow B. N. Parlett, *The Symmetric Eigenvalue Problem*.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, Start, known_start, norm, unit_start, whole_number
+from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
 Which = Literal["max", "min", "abs"]
 
@@ -147,6 +148,25 @@ class Lanczos:
         >>> round(found.value.item(), 4), bool(found.residual < 1e-4)
         (-5.0, True)
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, algorithm 1; Parlett 1980",
+        mark="read in the paper",
+        closed_form="tests/linalg/test_lanczos.py::test_recurrence_M_Q_is_Q_T_plus_beta_q_e",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="a few iterations see nearly all of the norm",
+            ours="Hessian, n = 2, 4, 8, 16: 0.735, 0.886, 0.983, 1.000 of σ_max; a random probe 0.140",
+            command=(
+                "scripts/run bench model=resnet18 model.width=32 'shape=[3,32,32]' batch_size=16 batches=1 "
+                "rounds=4 'iterations=[2,4,8,16]' 'solvers=[lanczos,hutchinson]' regularizer=hessian"
+            ),
+            date="2026-11-21",
+            n=16,
+        ),
+        cost=(3.45, 18.51),
+        network=HALF_RESNET,
+    )
 
     def __init__(
         self, iterations: int, which: Which = "abs", start: Start = "offered", image: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from jhrun.linalg.lanczos import Lanczos
 from jhrun.linalg.memory import Memory
 from jhrun.linalg.operator import Operator
 from jhrun.linalg.solver import Direction, Solver, norm, unit_start, whole_number
+from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
 
 class Tracked:
@@ -38,6 +40,27 @@ class Tracked:
         >>> [round(x, 2) for x in solver.propose(A, index).vector[0].abs().tolist()]
         [1.0, 0.0, 0.0]
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="of our own",
+        mark="derived",
+        closed_form="tests/linalg/test_tracked.py::test_one_visit_is_one_power_step_on_the_square",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="at a probe's price it sees most of the norm, also while the network learns",
+            ours=(
+                "under crops and flips, from epoch 5 on: Jacobian 0.782 of σ_max (128 images), Hessian 0.774 "
+                "(64, hold 5)"
+            ),
+            command=(
+                "python benchmarks/tracking.py --root DATA --epochs 8 --matrix jacobian --hold 1 --probe 128"
+            ),
+            date="2026-11-21",
+            n=128,
+        ),
+        cost=(2.26, 5.42),
+        network=HALF_RESNET,
+    )
 
     def __init__(self, products: int = 0, dtype: str = "float32", limit: float = 4e9) -> None:
         """Set what is spent and where the vectors are kept.

@@ -4,16 +4,38 @@ For an N×N matrix A and D(A1), the diagonal matrix of its row sums:
 (1/N)·‖A − D(A1)‖_F² ≤ Σ_{i≠j} A_ij² ≤ ‖A − D(A1)‖_F².
 """
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from jhrun.linalg import Operator
 from jhrun.penalties.hessian import Hessian, Of
 from jhrun.penalties.penalty import Forward, Penalty
 from jhrun.penalties.symmetry import square_jacobian
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class HessianDiagonality(Penalty):
     """A = H − D(H1), symmetric as H is."""
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, theorem 1 and figure 1",
+        mark="read in the paper",
+        closed_form="tests/penalties/test_matrices.py::test_theorem_1",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect=(
+                "off-diagonal squares of a learned function's Hessian fall, five times in the published figure"
+            ),
+            ours="N = 64: 8.07 without, 0.49 with it, at skills of 0.991 and 0.985",
+            command=(
+                "scripts/run train experiment=disentanglement dataset.dimension=64 "
+                "regularizer=hessian_diagonality solver.image=false threads=1"
+            ),
+            date="2026-11-21",
+            n=16,
+        ),
+    )
 
     def __init__(self, of: Of = "loss") -> None:
         """Choose the scalar that H belongs to: ``loss`` or ``output``."""
@@ -31,6 +53,13 @@ class HessianDiagonality(Penalty):
 
 class JacobianDiagonality(Penalty):
     """A = J − D(J1) of a square Jacobian; not symmetric, so that solvers iterate on AAᵀ."""
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, theorem 1",
+        mark="read in the paper",
+        closed_form="tests/penalties/test_matrices.py::test_theorem_1",
+        state="closed form only",
+    )
 
     def operator(self, forward: Forward) -> Operator:
         """J − D(J1)."""

@@ -1,12 +1,13 @@
 """The Hessian of the loss, or of a scalar output."""
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
 from jhrun.autodiff import HessianOperator
 from jhrun.linalg import Operator
 from jhrun.penalties.penalty import Forward, Penalty
+from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
 Of = Literal["loss", "output"]
 
@@ -16,6 +17,22 @@ class Hessian(Penalty):
 
     H is ∂²ℓ/∂x² of the example's loss, or ∂²f/∂x² of a network with one output.
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",
+        mark="read in the paper",
+        closed_form="tests/penalties/test_penalty.py::test_gradient_is_that_of_the_top_eigenvalue",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="robust accuracy rises at nearly the same clean accuracy",
+            ours="digits, seeds 0, 1, 2, PGD-20 at 0.1: 55.2, 55.4, 49.9 % without, 87.2, 83.6, 86.1 % with it",
+            command="scripts/run train seed=S regularizer=hessian; scripts/run train seed=S regularizer=none",
+            date="2026-11-21",
+            n=359,
+        ),
+        cost=(5.07, 18.51),
+        network=HALF_RESNET,
+    )
 
     def __init__(self, of: Of = "loss") -> None:
         """Choose the scalar.

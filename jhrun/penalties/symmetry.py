@@ -1,8 +1,11 @@
 """How far a square Jacobian is from a symmetric matrix, that is a vector field from a gradient."""
 
+from typing import ClassVar
+
 from jhrun.autodiff import JacobianOperator
 from jhrun.linalg import Operator
 from jhrun.penalties.penalty import Forward, Penalty
+from jhrun.records.evidence import Evidence, Reproduction
 
 
 class JacobianSymmetry(Penalty):
@@ -11,6 +14,23 @@ class JacobianSymmetry(Penalty):
     Its nonzero singular values come in equal pairs; the gradient with v held constant is right all the same, for
     every v of the pair's plane (maths: arXiv 2212.00311, section 3).
     """
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, figure 1",
+        mark="read in the paper",
+        closed_form="tests/penalties/test_matrices.py::test_operator_is_its_dense_twin",
+        state="effect shown",
+        reproduction=Reproduction(
+            effect="‖J − Jᵀ‖_F of a learned field falls, 3.4 times in the published figure",
+            ours="N = 64: 0.2565 without, 0.0225 with it, at skills of 0.984 and 0.988",
+            command=(
+                "scripts/run train experiment=conservative_field dataset.dimension=64 "
+                "regularizer=jacobian_symmetry solver.image=false threads=1"
+            ),
+            date="2026-11-21",
+            n=16,
+        ),
+    )
 
     def operator(self, forward: Forward) -> Operator:
         """J − Jᵀ.

@@ -1,6 +1,7 @@
 """The distance of a Jacobian or Hessian from a given matrix A₀."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from jhrun.linalg import DenseOperator, Operator
 from jhrun.penalties.hessian import Hessian, Of
 from jhrun.penalties.jacobian import Jacobian
 from jhrun.penalties.penalty import Forward, Penalty
+from jhrun.records.evidence import Evidence
 
 
 class Target(ABC):
@@ -79,6 +81,13 @@ class Teacher(Target):
 class JacobianTarget(Penalty):
     """A = J − A₀."""
 
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",
+        mark="read in the paper",
+        closed_form="tests/penalties/test_matrices.py::test_operator_is_its_dense_twin",
+        state="closed form only",
+    )
+
     frame = "outputs"
 
     def __init__(self, target: Target) -> None:
@@ -93,6 +102,13 @@ class JacobianTarget(Penalty):
 
 class HessianTarget(Penalty):
     """A = H − A₀; symmetric where A₀ is."""
+
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",
+        mark="read in the paper",
+        closed_form="tests/penalties/test_matrices.py::test_operator_is_its_dense_twin",
+        state="closed form only",
+    )
 
     def __init__(self, target: Target, of: Of = "loss") -> None:
         """Set A₀ and the scalar that H belongs to."""

@@ -130,7 +130,7 @@ def _made(
             found[one.name] = one.term(passes[one.name])
     losses = _sum(active, found, len(batch), share)
     figures = {"loss": losses.detach()}
-    if (clean := step.made) is not None and (labels := _labels(batch)) is not None:
+    if (clean := step.made) is not None and (labels := batch.labels) is not None:
         figures["accuracy"] = clean.outputs.detach().argmax(1) == labels
     for name, value in found.items():
         figures[name] = value.values.detach()
@@ -173,7 +173,3 @@ def _sent(positions: Sequence[int], device: torch.device) -> Tensor:
     """Positions as a tensor on a device, which is not waited for."""
     here = torch.tensor(positions, dtype=torch.int64)
     return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
-
-
-def _labels(batch: Batch) -> Tensor | None:
-    return None if batch.targets.is_floating_point() else batch.targets

@@ -16,7 +16,7 @@ class TrainOptions:
             take less memory, and their gradients add up to the same. None for all.
         checkpoint_steps: also save every so many steps; None for at epoch ends alone.
         log_steps: host and device meet every so many steps, to show how it goes and to stop where not finite.
-            Exact and Lanczos meet at each step as well: PyTorch's eigensolver waits for the device.
+            A term may make them meet at each step as well, as one that decomposes small matrices does.
         bf16: training's forward passes are made in bfloat16.
         compile: steps in which no term differentiates, one backward pass each, go through ``torch.compile``.
         on_nonfinite: what a loss or gradient that is not finite does: ``stop`` ends the run; ``skip`` leaves out

@@ -24,13 +24,12 @@ def validate(model: nn.Module, part: Part, objective: Objective) -> tuple[float,
     if len(part) == 0:
         return None
     model.eval()
-    values = part.targets.is_floating_point()
     # summed on the device, which is waited for once
     loss = torch.zeros((), dtype=torch.float64, device=part.targets.device)
     right = torch.zeros((), dtype=torch.int64, device=part.targets.device)
     for batch in part.batches(_BATCH):
         outputs = model(batch.inputs)
         loss += objective(outputs, batch.targets).double().sum()
-        if not values:
-            right += (outputs.argmax(1) == batch.targets).sum()
-    return float(loss) / len(part), None if values else int(right) / len(part)
+        if batch.labels is not None:
+            right += (outputs.argmax(1) == batch.labels).sum()
+    return float(loss) / len(part), None if part.labels is None else int(right) / len(part)

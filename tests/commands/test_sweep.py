@@ -234,7 +234,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(tiny, jhrun):
 def test_files_of_ones_own_reach_the_jobs(jhrun):
     own = Path("my conf/optimizer")
     own.mkdir(parents=True)
-    (own / "mine.yaml").write_text("_target_: jhrun.training.optimizers.Adam\nlr: 0.002\n")
+    (own / "mine.yaml").write_text("_target_: jhrun.optimizers.adam.Adam\nlr: 0.002\n")
     overrides = [*FAST, "optimizer=mine", "evaluate=false"]
     code, out, err = jhrun("train", *SWEEP, *overrides, "--config-dir", "my conf")
     assert code == 0, out + err

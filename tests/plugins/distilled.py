@@ -29,7 +29,7 @@ class SelfDistillation(Term):
             self.memory = Memory(step.setting.examples, self.dtype)
         outputs = step.clean.outputs
         known, there = self.memory.read(step.batch.index, like=outputs.detach())
-        hard = F.one_hot(step.batch.targets, outputs.shape[1]).to(outputs)
+        hard = F.one_hot(step.batch.labels, outputs.shape[1]).to(outputs)
         share = self.alpha * there[:, None]
         mixed = (1 - share) * hard + share * known
         step.notes[self] = outputs.detach().softmax(1)

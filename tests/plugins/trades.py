@@ -35,7 +35,7 @@ class Trades(Term):
             start="gauss",
         )
         outputs = step.model(worst)
-        right = outputs.detach().argmax(1) == step.batch.targets
+        right = outputs.detach().argmax(1) == step.batch.labels
         return Value(divergence(clean, outputs), {"robust": right})
 
 

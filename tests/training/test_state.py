@@ -5,7 +5,6 @@ import torch
 from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, RMSprop
 
-from jhrun.training import optimizers
 from jhrun.training.state import optimizer_tensors, restore_optimizer
 
 OPTIMIZERS = {
@@ -112,7 +111,3 @@ def test_state_that_is_no_tensor_is_refused():
     optimizer.step(closure)
     with pytest.raises(TypeError, match="must be a tensor"):
         optimizer_tensors(optimizer)
-
-
-def test_the_optimizers_on_offer_are_torchs():
-    assert {getattr(optimizers, name) for name in optimizers.__all__} == {SGD, Adam, AdamW}

@@ -1,0 +1,70 @@
+"""What a method rests on: its source, its tests and a small reproduction."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Mark = Literal["read in code", "read in the paper", "derived", "recalled"]
+"""How the source was consulted; derived is a method of our own."""
+
+State = Literal["reproduced", "effect shown", "closed form only", "formula recalled"]
+"""How far a method is confirmed: the published figure, its effect, its formula against a test, or nothing yet."""
+
+HALF_RESNET = "a half-width ResNet-18, 16 images, CPU"
+"""The network of most costs in ``docs/measurements.md``."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A measurement that shows a method's effect.
+
+    Attributes:
+        effect: published or expected.
+        ours: what was measured.
+        command: that gives it again.
+        date: ISO 8601.
+        n: examples that it was measured on.
+    """
+
+    effect: str
+    ours: str
+    command: str
+    date: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A method's record, the attribute ``evidence`` of its class or function.
+
+    Attributes:
+        source: citation, with year and number or place.
+        mark: how the source was consulted.
+        closed_form: the test against a known answer, ``tests/FILE::TEST``.
+        state: how far the method is confirmed.
+        reproduction: what was measured; None for nothing yet.
+        cost: of a training step with the method, in plain training steps, a number or a range; None where the
+            method has none of its own or it was not measured.
+        network: that the cost was measured on.
+    """
+
+    source: str
+    mark: Mark
+    closed_form: str
+    state: State
+    reproduction: Reproduction | None = None
+    cost: float | tuple[float, float] | None = None
+    network: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            ValueError: a word is none of those that there are, or something that belongs to another is missing.
+        """
+        for name, value, known in (("mark", self.mark, Mark), ("state", self.state, State)):
+            if value not in get_args(known):
+                raise ValueError(f"{name}={value!r}: must be one of {', '.join(get_args(known))}")
+        if self.state in {"reproduced", "effect shown"} and self.reproduction is None:
+            raise ValueError(f"state={self.state!r} needs a reproduction")
+        if (self.cost is None) != (not self.network):
+            raise ValueError("cost and network need each other: name what the cost was measured on")
