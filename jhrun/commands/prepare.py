@@ -46,7 +46,7 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
     averages, more = objects.averaging(values, plugins)
     try:
         # an objective says here, before anything is trained, that it is not for such targets
-        minimised.objective(torch.zeros(1, data.spec.outputs, device=device), data.train.targets[:1])
+        minimised.objective(torch.zeros(1, data.spec.outputs), data.train.targets[:1].cpu())
         trainer = Trainer(
             model,
             data,
@@ -57,9 +57,9 @@ def prepared(values: dict[str, Any], device: torch.device, plugins: Sequence[str
             TrainOptions(
                 **{key: value for key, value in values["train"].items() if key != "examples"},
                 checkpoint_steps=values["checkpoint"]["steps"],
-                log_steps=values.get("log", {}).get("steps", TrainOptions.log_steps),
-                bf16=values.get("bf16", TrainOptions.bf16),
-                compile=values.get("compile", TrainOptions.compile),
+                log_steps=values["log"]["steps"],
+                bf16=values["bf16"],
+                compile=values["compile"],
             ),
             values["seed"],
             follows=[*minimised.follows, *follows, *more],

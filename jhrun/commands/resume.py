@@ -1,12 +1,13 @@
 """Going on with a run: its own configuration, its last checkpoint, its records up to there."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from jhrun.commands.environment import changes, environment, resumed
 from jhrun.commands.failures import memory_named
 from jhrun.commands.session import say
-from jhrun.config import stored
+from jhrun.config import courses, stored
 from jhrun.config.overrides import typed_keys
 from jhrun.errors import ConfigError, RunError
 from jhrun.files import write_aside
@@ -71,7 +72,7 @@ def resumed_values(
             "leave these keys out to go on with the run's own; jhrun eval takes other attacks and epsilons; "
             f"{_FORCE}",
         )
-    before = values["train"]["epochs"]
+    before = deepcopy(values)
     for key in [*(key for key in MAY_CHANGE if key in typed), *(fixed if different else [])]:
         *path, name = key.split(".")
         target, source = values, wanted
@@ -79,19 +80,28 @@ def resumed_values(
             # only a search's trial has ``search``
             target, source = target.setdefault(part, {}), source[part]
         target[name] = source[name]
-    after = values["train"]["epochs"]
-    bent = [
-        f"{section}.{key}"
-        for section, key in (("optimizer", "lr"), ("regularizer", "weight"), ("solver", "iterations"))
-        if isinstance(values[section].get(key), dict) and "cosine" in values[section][key]
-    ]
-    if bent and after != before:
-        raise ConfigError(
-            f"train.epochs={after} instead of {before} would bend the cosine of {', '.join(bent)}",
-            str(folder.path),
-            "start a new run",
-        )
+    _refuse_bent(folder, before, values["train"]["epochs"])
     return values, different
+
+
+def _refuse_bent(folder: RunFolder, values: dict[str, Any], epochs: int) -> None:
+    """Refuse a length of the training in which a schedule had other values over what is trained.
+
+    Args:
+        folder: of the run.
+        values: as it was trained.
+        epochs: as it would go on.
+
+    Raises:
+        ConfigError: there is such a schedule.
+    """
+    state = folder.checkpoint("last") / "state.json"
+    info = read_json(state) if state.is_file() else {"epoch": 0, "step": 0}
+    done = info["epoch"] + (info["step"] > 0)
+    if bent := courses.bent(values, epochs, done):
+        before = values["train"]["epochs"]
+        what = f"train.epochs={epochs} instead of {before} would bend {', '.join(bent)}, which was followed so far"
+        raise ConfigError(what, str(folder.path), "start a new run")
 
 
 def restore(

@@ -21,6 +21,9 @@ from jhrun.training import Follow
 
 Values = Mapping[str, Any]
 
+_MOMENTS = 8
+"""Of an epoch at which two schedules are compared: a curve that is bent differs at nearly all."""
+
 
 def built(
     group: str, node: Values, epochs: float, plugins: Sequence[str], key: str = "", **context: Any
@@ -70,14 +73,38 @@ def built(
 
 def stages(values: Any) -> Iterator[float]:
     """The epochs at which a schedule anywhere in some values takes a new value."""
+    for _, found in _schedules(values):
+        yield from first_epochs(found)
+
+
+def bent(values: Values, epochs: int, done: int) -> list[str]:
+    """The schedules that another length of the training bends over epochs that are trained.
+
+    Args:
+        values: as the run was trained.
+        epochs: as it would go on.
+        done: epochs that are trained, or begun.
+
+    Returns:
+        Their keys.
+    """
+    moments = [epoch / _MOMENTS for epoch in range(done * _MOMENTS)]
+    found = []
+    for key, written_so in _schedules(values):
+        one, other = (schedule(written_so, length) for length in (values["train"]["epochs"], epochs))
+        if any(one(moment) != other(moment) for moment in moments):
+            found.append(key)
+    return found
+
+
+def _schedules(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every schedule in some values, with its dotted key."""
     if is_schedule(values):
-        yield from first_epochs(values)
-    elif isinstance(values, Mapping):
-        for value in values.values():
-            yield from stages(value)
-    elif isinstance(values, list):
-        for value in values:
-            yield from stages(value)
+        yield key, values
+        return
+    inner = dict(enumerate(values)) if isinstance(values, list) else values
+    for name, value in inner.items() if isinstance(inner, Mapping) else ():
+        yield from _schedules(value, f"{key}.{name}" if key else str(name))
 
 
 def _whole(annotation: Any) -> bool:

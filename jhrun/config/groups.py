@@ -33,7 +33,7 @@ CONF = conf(Path(__file__).parents[1])
 COMPOSED = tuple(path.stem for path in sorted(CONF.glob("*.yaml")))
 """The commands that have a configuration."""
 
-METHODS = ("regularizer", "solver", "objective", "optimizer", "attack")
+METHODS = ("regularizer", "solver", "objective", "optimizer", "averaging", "attack")
 """Groups whose choices are methods: their classes carry evidence."""
 
 _NEAR = 0.65

@@ -16,6 +16,7 @@ def register_resolvers() -> None:
     """Make them known to OmegaConf."""
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
     OmegaConf.register_new_resolver("paper_stages", paper_stages, replace=True)
+    OmegaConf.register_new_resolver("share", lambda share, of: int(share * of), replace=True)
     OmegaConf.register_new_resolver("gpus", lambda: len(gpus()), replace=True)
     # for joblib, where -1 is one for each CPU core
     OmegaConf.register_new_resolver("jobs_at_once", lambda: len(gpus()) or -1, replace=True)

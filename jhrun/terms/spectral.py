@@ -60,11 +60,8 @@ class Spectral(Term):
         generator = step.generator("direction")
         found: list[tuple[Solver, Direction]] = []
         values = []
-        forward = step.differentiable
-        for number, (penalty, solver) in enumerate(
-            zip(self.penalties, self.directions.solvers(step.setting), strict=True)
-        ):
-            made = penalty.at(forward if not number else step.again(), step.batch, solver, generator)
+        for penalty, solver in zip(self.penalties, self.directions.solvers(step.setting), strict=True):
+            made = penalty.at(step.differentiable, step.batch, solver, generator)
             values.append(made.values)
             found.append((solver, made.direction._replace(row=None)))
         step.notes[self] = found

@@ -79,15 +79,11 @@ class Pass:
     def differentiable(self) -> Forward:
         """The forward pass over the batch, whose inputs are leaves, and which can be differentiated twice."""
         if self._made is None or not self._made.inputs.requires_grad:
-            self._made = self.again()
+            inputs = self.batch.inputs.detach().requires_grad_()
+            with twice_differentiable():
+                outputs = self.model(inputs)
+            self._made = self._forward(inputs, outputs, self.batch.targets)
         return self._made
-
-    def again(self) -> Forward:
-        """Another such pass."""
-        inputs = self.batch.inputs.detach().requires_grad_()
-        with twice_differentiable():
-            outputs = self.model(inputs)
-        return self._forward(inputs, outputs, self.batch.targets)
 
     @property
     def clean(self) -> Forward:

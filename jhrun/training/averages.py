@@ -1,11 +1,13 @@
 """Averaged weights: a second network whose weights are a mean of those that training passes through."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
+
+from jhrun.records.evidence import Evidence
 
 _PREFIX = "averaged."
 
@@ -39,11 +41,11 @@ class Averages:
         """The averaged network; None before its first move, when it is not the mean of anything."""
         return None if self._model is None or not self.moves else self._model.module
 
-    def due(self, share: float) -> bool:  # noqa: ARG002 - an average may move from the beginning
-        """Whether the average moves at a moment.
+    def due(self, epochs: int) -> bool:  # noqa: ARG002 - an average may move from the beginning
+        """Whether the average moves at the end of an epoch.
 
         Args:
-            share: of the epochs that are done.
+            epochs: that are done.
 
         Returns:
             Yes or no.
@@ -107,6 +109,13 @@ class EMA(Averages):
     Source: B. T. Polyak and A. B. Juditsky, SIAM J. Control Optim. 30, 1992; as ``torch.optim.swa_utils`` has it.
     """
 
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Polyak and Juditsky 1992, as torch has it",
+        mark="recalled",
+        closed_form="tests/training/test_averages.py::test_ema_is_the_weighted_sum_of_all_weights_so_far",
+        state="closed form only",
+    )
+
     def __init__(self, decay: float = 0.999) -> None:
         """Set the decay.
 
@@ -136,23 +145,30 @@ class SWA(Averages):
 
     every = "epoch"
 
-    def __init__(self, start: float = 0.75) -> None:
+    evidence: ClassVar[Evidence] = Evidence(
+        source="Izmailov et al. 2018, arXiv 1803.05407, as torch has it",
+        mark="recalled",
+        closed_form="tests/training/test_averages.py::test_swa_is_the_mean_of_the_ends_of_the_last_epochs",
+        state="closed form only",
+    )
+
+    def __init__(self, start: int) -> None:
         """Set the beginning.
 
         Args:
-            start: share of the epochs after which averaging begins, at least 0 and below 1.
+            start: epochs that go before the first one whose end counts, at least 0.
 
         Raises:
             ValueError: it is outside its range.
         """
         super().__init__()
-        if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1:
-            raise ValueError(f"start={start}: must be at least 0 and below 1")
-        self.start = float(start)
+        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
+            raise ValueError(f"start={start}: must be a whole number of at least 0")
+        self.start = start
 
-    def due(self, share: float) -> bool:
-        """Whether an epoch's end lies behind the start."""
-        return share > self.start
+    def due(self, epochs: int) -> bool:
+        """Whether the end of an epoch counts."""
+        return epochs > self.start
 
     def settle(self, batches: Iterable[Tensor]) -> None:
         """Take the statistics of batch norm anew, where there are any."""

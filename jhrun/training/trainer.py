@@ -118,6 +118,9 @@ class Trainer:
         self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
         self.copies = self._copies()
         if self.averages is not None:
+            if not self.averages.due(self.options.epochs):
+                epochs = f"{self.options.epochs} epochs"
+                raise ValueError(f"averaging would not begin in {epochs}: lower averaging.start")
             self.averages.begin(self.model)
         self.network = Bfloat16(self.model) if self.options.bf16 else self.model
         self.single = compiled(self.network, self.device) if self.options.compile else self.network
@@ -411,7 +414,7 @@ class Trainer:
         """At an epoch's end: move the average where it moves then, and make it fit for use."""
         if self.averages is None:
             return
-        if self.averages.every == "epoch" and self.averages.due((self.epoch + 1) / self.options.epochs):
+        if self.averages.every == "epoch" and self.averages.due(self.epoch + 1):
             self.averages.move(self.model, torch.ones((), dtype=torch.bool))
         self.averages.settle(batch.inputs for batch in self.dataset.train.batches(self.options.batch_size))
 
