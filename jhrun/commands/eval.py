@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from jhrun.attacks import Attack
 from jhrun.attacks.attack import require_radius
 from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
-from jhrun.commands.failures import memory_named
+from jhrun.commands.failures import memory_named, plugins_named
 from jhrun.commands.progress import Progress
 from jhrun.commands.remedy import typed_again
 from jhrun.commands.session import logged, records_read, resources_named, tell
@@ -65,7 +65,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         objects.apply_options(values)
         with memory_named(MEMORY), records_read(folder):
             request = _request(folder, values, call, overrides)
-        run_evaluation(request)
+        with plugins_named(call["plugins"]):
+            run_evaluation(request)
         with records_read(folder):
             report = write_report(folder, values)
         own = alone(folder, report, request.name)

@@ -1,13 +1,23 @@
 """What PyTorch cannot do on this machine, told as a failure that the user can mend."""
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 
-from jhrun.errors import NumericalError, ResourceError, nondeterministic, out_of_memory
+from jhrun.config.door import in_plugin
+from jhrun.errors import (
+    ConfigError,
+    JhrunError,
+    NumericalError,
+    ResourceError,
+    nondeterministic,
+    out_of_memory,
+)
 from jhrun.reporting.words import memory
+from jhrun.training import Interrupted
 from jhrun.training.memory import peak_memory
 
 _ASKED = re.compile(r"llocate ([\d.]+) (bytes|[KMGT]iB)")
@@ -37,6 +47,34 @@ def memory_named(remedy: str) -> Iterator[None]:
         asked = _ASKED.search(str(error))
         amount = f" when {_said(*asked.groups())} more were asked for" if asked else ""
         raise ResourceError(f"memory ran out{amount}", _peak(error), remedy) from error
+
+
+@contextmanager
+def plugins_named(plugins: Sequence[str]) -> Iterator[None]:
+    """An error in a plugin's own code is told with its place there.
+
+    Args:
+        plugins: packages that the user trusts in this call.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ConfigError: there was one.
+        JhrunError: likewise, as it was.
+        Interrupted: likewise.
+        Exception: any other error, as it was.
+    """
+    try:
+        yield
+    except (JhrunError, Interrupted):
+        raise
+    except Exception as error:
+        place = in_plugin(error, plugins)
+        if place is None or out_of_memory(error) or nondeterministic(error):
+            raise
+        logging.getLogger("jhrun").debug("a plugin failed", exc_info=error)
+        raise ConfigError(f"it raised {type(error).__name__} ({error})", place, "mend it there") from error
 
 
 @contextmanager

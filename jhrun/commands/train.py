@@ -15,6 +15,7 @@ from jhrun.attacks import Attack
 from jhrun.commands.claim import claim, made, require_empty
 from jhrun.commands.eval import applicable, require_radii
 from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
+from jhrun.commands.failures import plugins_named
 from jhrun.commands.prepare import preflighted, prepared
 from jhrun.commands.progress import Progress
 from jhrun.commands.remedy import shared_settings
@@ -70,7 +71,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         # whatever can be wrong with the call is told before there is a folder, or anything in it is changed
         trainer, attacks = _built(values, device, call["plugins"], overrides)
         if resume is None:
-            warnings = preflighted(trainer)
+            with plugins_named(call["plugins"]):
+                warnings = preflighted(trainer)
             stack.enter_context(made(output))
             stack.enter_context(Lock(output))
             folder = claim(output, values, overrides, device)
@@ -88,7 +90,8 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         if logger is not None:
             stack.callback(logger.close)
             logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
-        _work(folder, trainer, values, attacks, logger)
+        with plugins_named(call["plugins"]):
+            _work(folder, trainer, values, attacks, logger)
         finish()
         report = write_report(folder, values)
         if logger is not None:

@@ -68,17 +68,31 @@ def build(group: str, node: Mapping[str, Any], *, plugins: Sequence[str] = (), *
 
 def _failure(error: Exception, group: str, name: str, plugins: Sequence[str]) -> Exception:
     """What to raise where a factory failed: in a plugin's own code, every error is told with its place there."""
+    place = in_plugin(error, plugins)
+    if place and not out_of_memory(error):
+        kind = FAILURES.get(group, ConfigError)
+        return kind(f"{name} raised {type(error).__name__} ({error})", place, "mend it there")
+    if isinstance(error, TypeError | ValueError):
+        return ConfigError(str(error), f"{group}: {name}", "change or leave out what it names")
+    return error
+
+
+def in_plugin(error: BaseException, plugins: Sequence[str]) -> str | None:
+    """The last line of a plugin's own code that an error came through.
+
+    Args:
+        error: raised.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        File and line; None where it came through none.
+    """
     places = [
         f"{frame.f_code.co_filename}, line {number}"
         for frame, number in traceback.walk_tb(error.__traceback__)
         if str(frame.f_globals.get("__name__")).split(".")[0] in plugins
     ]
-    if places and not out_of_memory(error):
-        kind = FAILURES.get(group, ConfigError)
-        return kind(f"{name} raised {type(error).__name__} ({error})", places[-1], "mend it there")
-    if isinstance(error, TypeError | ValueError):
-        return ConfigError(str(error), f"{group}: {name}", "change or leave out what it names")
-    return error
+    return places[-1] if places else None
 
 
 def examined(

@@ -1,6 +1,7 @@
 """The one line that joins a matrix and a solver."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
@@ -67,6 +68,13 @@ class Penalty(ABC):
     @abstractmethod
     def operator(self, forward: Forward) -> Operator:
         """A, from the graph of a forward pass: a batch of B matrices."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Tensors that a resumed run needs, by name; most matrices have none."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most have nothing to load
+        """Go back to a state from ``state_dict``, which is on the CPU."""
 
     def start(self, operator: Operator) -> Tensor | None:  # noqa: ARG002 - most matrices offer nothing
         """A vector near the top direction that costs nothing, (B, m); None where there is none."""

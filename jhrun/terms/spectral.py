@@ -82,13 +82,24 @@ class Spectral(Term):
         return {} if n is None else {"iterations": n}
 
     def state_dict(self) -> dict[str, Tensor | Any]:
-        """The remembered directions and the decisions."""
-        return {**self.directions.state(), "decisions": [d.plain() for d in self.directions.decisions]}
+        """The remembered directions, the decisions, and what the penalties keep."""
+        decisions = [d.plain() for d in self.directions.decisions]
+        own = {
+            f"penalty.{number}.{name}": tensor
+            for number, penalty in enumerate(self.penalties)
+            for name, tensor in penalty.state_dict().items()
+        }
+        return {**self.directions.state(), **own, "decisions": decisions}
 
     def load_state_dict(self, state: Mapping[str, Tensor | Any], device: torch.device) -> None:
         """Go back to what was remembered and decided."""
         decisions = [Decision.of(line) for line in state["decisions"]]
         self.directions.restore(state, decisions, device)
+        for number, penalty in enumerate(self.penalties):
+            prefix = f"penalty.{number}."
+            kept = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+            if kept:
+                penalty.load_state_dict(kept)
 
 
 def _relative(solver: Solver, direction: Direction, index: Tensor | None, done: Tensor) -> Tensor | None:
