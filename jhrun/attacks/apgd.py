@@ -17,6 +17,9 @@ class APGD(Attack):
     It returns a misclassified point where it met one, and the input itself where it did not.
     """
 
+    kind = "gradient"
+    search = "adaptive"
+
     def __init__(self, epsilon: float, steps: int = 100, restarts: int = 1) -> None:
         """Set radius and budget.
 

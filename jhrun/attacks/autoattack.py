@@ -19,6 +19,9 @@ class AutoAttack(Attack):
     where it met one, and the input itself where it did not. APGDTargeted says what is done with few classes.
     """
 
+    kind = "mixed"
+    search = "adaptive"
+
     def __init__(self, epsilon: float, steps: int = 100, targets: int = 9, queries: int = 5000) -> None:
         """Set radius and budget.
 

@@ -16,6 +16,9 @@ class FAB(Attack):
     runs in float32, which is all that torchattacks' can; a network of another precision is asked in its own.
     """
 
+    kind = "gradient"
+    search = "nearest"
+
     def __init__(
         self,
         epsilon: float,

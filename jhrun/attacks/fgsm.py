@@ -10,6 +10,9 @@ from jhrun.attacks.watched import Watched
 class FGSM(Attack):
     """x + ε·sign(∂CE/∂x): one step (I. Goodfellow et al., arXiv 1412.6572)."""
 
+    kind = "gradient"
+    search = "step"
+
     def __init__(self, epsilon: float) -> None:
         """Set the radius: there is nothing else to set.
 

@@ -15,6 +15,8 @@ class PGD(Attack):
     attacked again from another point; the last iterate is then that of the last restart an example took part in.
     """
 
+    kind = "gradient"
+    search = "ascent"
     iterates = True
 
     def __init__(

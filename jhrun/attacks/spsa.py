@@ -20,6 +20,8 @@ class SPSA(Attack):
     It needs no gradient of the network. Source: J. Uesato et al., arXiv 1802.05666.
     """
 
+    kind = "score"
+
     def __init__(
         self,
         epsilon: float,

@@ -15,6 +15,8 @@ class Square(Attack):
     where it met one, and the input itself where it did not.
     """
 
+    kind = "score"
+
     def __init__(self, epsilon: float, queries: int = 5000, restarts: int = 1) -> None:
         """Set radius and budget.
 
