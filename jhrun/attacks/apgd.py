@@ -40,6 +40,9 @@ class APGD(Attack):
         ),
     )
 
+    kind = "gradient"
+    search = "adaptive"
+
     def __init__(self, epsilon: float, steps: int = 100, restarts: int = 1) -> None:
         """Set radius and budget.
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from jhrun.attacks.kinds import require_stated
 from jhrun.attacks.watched import ROUNDING, Watched, require_finite
 from jhrun.errors import NumericalError
 
@@ -36,12 +37,18 @@ class Attack(ABC):
 
     Attributes:
         norm: of the ball, ``inf`` or ``2``.
+        kind: what it searches by: ``gradient``, ``score``, ``decision``, ``noise`` or ``mixed``
+            (``jhrun.attacks.kinds``). Every attack states its own.
+        search: how it searches: ``step``, ``ascent``, ``adaptive`` or ``nearest``; empty if in none of these ways.
         iterates: whether each pass during the search is one iterate for each of the model's current rows.
         epsilon: the ball's radius: in pixel units, and for ``2`` the root of the sum of their squares.
-        parameters: the settings besides epsilon, for the record.
+        parameters: the settings besides epsilon, for the record. A verdict reads there how strong the search is:
+            ``steps``, ``restarts``, ``queries``.
     """
 
     norm = "inf"
+    kind = ""
+    search = ""
     iterates = False
 
     def __init__(self, epsilon: float, **parameters: Any) -> None:
@@ -52,8 +59,9 @@ class Attack(ABC):
             **parameters: the subclass's own settings.
 
         Raises:
-            ValueError: epsilon is negative, not finite, or as if pixels lay in 0 … 255.
+            ValueError: epsilon is negative, not finite, or as if pixels lay in 0 … 255; the class states no kind.
         """
+        require_stated(type(self).__name__, self.kind, self.search)
         try:
             require_radius(epsilon, self.norm)
         except ValueError as error:

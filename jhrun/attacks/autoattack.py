@@ -41,6 +41,9 @@ class AutoAttack(Attack):
         ),
     )
 
+    kind = "mixed"
+    search = "adaptive"
+
     def __init__(self, epsilon: float, steps: int = 100, targets: int = 9, queries: int = 5000) -> None:
         """Set radius and budget.
 

@@ -46,6 +46,8 @@ class CW(Attack):
     )
 
     norm = "2"
+    kind = "gradient"
+    search = "nearest"
 
     def __init__(self, epsilon: float, steps: int = 200, searches: int = 4, lr: float = 0.05) -> None:
         """Set radius and budget.

@@ -35,6 +35,8 @@ class DeepFool(Attack):
     )
 
     norm = "2"
+    kind = "gradient"
+    search = "nearest"
 
     def __init__(self, epsilon: float, steps: int = 50, overshoot: float = 0.02) -> None:
         """Set radius and budget.

@@ -38,6 +38,9 @@ class FAB(Attack):
         ),
     )
 
+    kind = "gradient"
+    search = "nearest"
+
     def __init__(
         self,
         epsilon: float,

@@ -32,6 +32,9 @@ class FGSM(Attack):
         ),
     )
 
+    kind = "gradient"
+    search = "step"
+
     def __init__(self, epsilon: float) -> None:
         """Set the radius: there is nothing else to set.
 

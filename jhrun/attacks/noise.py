@@ -15,6 +15,7 @@ from jhrun.records.evidence import Evidence, Reproduction
 class _Noise(Attack):
     """Noise drawn several times; the worst draw counts, the last is the last."""
 
+    kind = "noise"
     iterates = True
 
     def __init__(self, epsilon: float, draws: int = 10) -> None:

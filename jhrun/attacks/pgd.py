@@ -40,6 +40,9 @@ class PGD(Attack):
         ),
     )
 
+
+    kind = "gradient"
+    search = "ascent"
     iterates = True
 
     def __init__(

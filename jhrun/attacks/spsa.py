@@ -38,6 +38,8 @@ class SPSA(Attack):
         ),
     )
 
+    kind = "score"
+
     def __init__(
         self,
         epsilon: float,

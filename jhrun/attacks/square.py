@@ -35,6 +35,8 @@ class Square(Attack):
         ),
     )
 
+    kind = "score"
+
     def __init__(self, epsilon: float, queries: int = 5000, restarts: int = 1) -> None:
         """Set radius and budget.
 

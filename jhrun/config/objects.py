@@ -150,7 +150,7 @@ def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) 
         The attacks in the order of the configuration.
 
     Raises:
-        ConfigError: an attack's norm has no radius.
+        ConfigError: an attack's norm has no radius, or its target makes no attack.
     """
     built = {}
     for name, node in (config.get("attack") or {}).items():
@@ -158,6 +158,11 @@ def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) 
         if norm not in radii:
             raise ConfigError("epsilon_l2 has no value", f"attack {name}", "give it: epsilon_l2=0.5")
         built[name] = build("attack", node, plugins=plugins, epsilon=radii[norm])
+        if not isinstance(built[name], Attack):
+            what = f"it made a {type(built[name]).__name__}, and no jhrun.attacks.Attack"
+            raise ConfigError(
+                what, f"attack {name}: {node['_target_']}", "name a subclass of jhrun.attacks.Attack"
+            )
     return built
 
 

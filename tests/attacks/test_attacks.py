@@ -42,6 +42,8 @@ def images(n=6, seed=1):
 class Wild(Attack):
     """Keeps none of the promises that its caller makes."""
 
+    kind = "gradient"
+
     def __init__(self, epsilon, value=None):
         super().__init__(epsilon)
         self.value = value

@@ -107,6 +107,8 @@ def test_without_a_radius_there_is_no_pass():
 
 def test_an_attack_that_says_nothing_is_counted_as_one_step():
     class Own(Attack):
+        kind = "gradient"
+
         def perturb(self, model, inputs, targets):
             return inputs
 

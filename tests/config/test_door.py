@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jhrun.config.door import PACKAGES, build, target
+from jhrun.config.objects import attacks
 from jhrun.errors import ConfigError, UnsafeError
 from jhrun.linalg import Lanczos
 
@@ -143,3 +144,36 @@ def test_of_a_plugin_that_cannot_be_used_it_is_said_why(text, name, told):
     assert told in str(refusal.value)
     if "imported" in told:
         assert f"{Path('plugin_lost/__init__.py').absolute()}, line 1, mend it there" in str(refusal.value)
+
+
+PLUGIN_ATTACKS = """
+from jhrun.attacks import Attack
+
+
+class Silent(Attack):
+    def perturb(self, model, inputs, targets):
+        return inputs
+
+
+class Stating(Silent):
+    kind = "score"
+
+
+def nothing(epsilon):
+    return epsilon
+"""
+
+
+@pytest.mark.usefixtures("_here")
+def test_an_attack_of_a_plugin_is_built_if_it_states_its_kind():
+    write_plugin("plugin_attacks", PLUGIN_ATTACKS)
+
+    def made(name):
+        node = {"_target_": f"plugin_attacks.{name}"}
+        return attacks({"attack": {"mine": node}}, {"inf": 0.1}, ["plugin_attacks"])["mine"]
+
+    assert made("Stating").kind == "score"
+    with pytest.raises(ConfigError, match=r"Silent does not state its kind: .*kind = one of 'gradient' \("):
+        made("Silent")
+    with pytest.raises(ConfigError, match=r"it made a float, and no jhrun\.attacks\.Attack, attack mine"):
+        made("nothing")

@@ -79,6 +79,8 @@ def test_the_worst_case_is_taken_example_by_example(part):
 class Fixed(Attack):
     """Moves every image by a given share of the ball's radius, towards the other class, and counts its passes."""
 
+    kind = "noise"
+
     def __init__(self, epsilon, share=1.0, norm="inf"):
         super().__init__(epsilon)
         self.share, self.norm, self.seen = share, norm, []
@@ -141,6 +143,7 @@ def test_two_norms_make_no_worst_case_together(part):
 class Returning(Attack):
     """Is worst in the middle of its search."""
 
+    kind = "noise"
     iterates = True
 
     def perturb(self, model, inputs, targets):

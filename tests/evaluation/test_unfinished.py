@@ -19,6 +19,8 @@ class KilledError(Exception):
 class Deadly(Attack):
     """Ends the evaluation."""
 
+    kind = "gradient"
+
     def perturb(self, model, inputs, targets):
         raise KilledError
 

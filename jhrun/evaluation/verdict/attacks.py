@@ -2,10 +2,9 @@
 
 import torch
 
-from jhrun.attacks import FGSM, PGD, APGDTargeted, Attack, AutoAttack, Square
-from jhrun.attacks.apgd import APGD
+from jhrun.attacks import APGD, FGSM, PGD, APGDTargeted, Attack
 from jhrun.evaluation.verdict import thresholds as t
-from jhrun.evaluation.verdict.case import FREE, WHITE, Case
+from jhrun.evaluation.verdict.case import FREE, MIXED, WHITE, Case, setting
 from jhrun.evaluation.verdict.measure import Finding, at_least, check, excess, grade, left_out, not_checked
 from jhrun.records import FAIL, PASS
 
@@ -50,9 +49,9 @@ def inside(case: Case) -> Finding:
 @check("PGD no weaker than FGSM", f"{t.ATHALYE}; the number is ours", claim=True)
 def pgd_beats_fgsm(case: Case) -> Finding:
     """By how much FGSM breaks more than any PGD of the run, example by example."""
-    whole = [name for name in case.names(FGSM, PGD) if case.seen(name).all()]
-    fgsm = [name for name in whole if isinstance(case.subject.attacks[name], FGSM)]
-    steps = [name for name in whole if name not in fgsm]
+    whole = [name for name in case.names(WHITE) if case.seen(name).all()]
+    fgsm = [name for name in whole if case.subject.attacks[name].search == "step"]
+    steps = [name for name in whole if case.subject.attacks[name].search == "ascent"]
     if not case.probes and not (fgsm and steps):
         return left_out("This evaluation did not make both attacks on all examples.")
     # of what is wrong already nothing can be broken
@@ -79,7 +78,7 @@ def pgd_beats_fgsm(case: Case) -> Finding:
 @check("gradient-free attacks find no more", f"{t.ATHALYE}; {t.AUTOATTACK_CODE}", claim=True)
 def gradient_free(case: Case) -> Finding:
     """Share of all examples that a gradient-free attack breaks and no search by gradients does."""
-    free, mixed, white = case.names(*FREE), case.names(AutoAttack), case.names(*WHITE)
+    free, mixed, white = case.names(*FREE), case.names(MIXED), case.names(WHITE)
     if not free and not mixed:
         return left_out("No gradient-free attack was made.")
     by_gradients, by_either = case.broken(*white), case.broken(*mixed)
@@ -91,7 +90,7 @@ def gradient_free(case: Case) -> Finding:
     share = k / n
     text = f"Of {n} examples, {k} were broken by gradient-free attacks alone"
     if unknown.any():
-        # AutoAttack makes both kinds of search, and a cascade spares gradients what Square broke before them
+        # a suite makes both kinds of search, and a cascade spares gradients what Square broke before them
         if not case.probes:
             return left_out("It is not recorded whether gradients break the same examples.")
         positions = case.draw("gradient-free", unknown, t.SURVIVORS)
@@ -106,8 +105,8 @@ def gradient_free(case: Case) -> Finding:
 
 
 def _withstand(case: Case, positions: torch.Tensor, attack: Attack | None) -> torch.Tensor:
-    """Those of some examples that APGD on both losses, of the steps that AutoAttack took, does not break."""
-    steps = attack.parameters["steps"] if isinstance(attack, AutoAttack) else 100
+    """Those of some examples that APGD on both losses, of the steps that a suite took, does not break."""
+    steps = round(setting(attack, "steps", 100)) if attack else 100
     for number, search in enumerate((APGD(case.epsilon, steps), APGDTargeted(case.epsilon, steps))):
         positions = positions[~case.attack(search, positions, f"gradient-free {number}")]
     return positions
@@ -115,11 +114,14 @@ def _withstand(case: Case, positions: torch.Tensor, attack: Attack | None) -> to
 
 def _strong(attack: Attack) -> bool:
     """Whether an attack is a strong search by gradients."""
-    if isinstance(attack, APGD | AutoAttack):
-        return bool(attack.parameters["steps"] >= t.APGD_STEPS)
-    return isinstance(attack, PGD) and attack.steps >= t.PGD_STEPS and attack.restarts >= t.PGD_RESTARTS
+    if attack.kind not in {WHITE, MIXED} or attack.search in {"step", "nearest"}:
+        return False
+    steps, restarts = setting(attack, "steps"), setting(attack, "restarts", 1)
+    if attack.search == "adaptive":
+        return steps >= t.APGD_STEPS
+    return steps >= t.PGD_STEPS and restarts >= t.PGD_RESTARTS
 
 
 def _free(attack: Attack) -> bool:
-    """Whether it is a search without them."""
-    return isinstance(attack, Square | AutoAttack) and bool(attack.parameters["queries"] >= t.QUERIES)
+    """Whether it is a search without them, or makes one."""
+    return attack.kind in {*FREE, MIXED} and setting(attack, "queries") >= t.QUERIES

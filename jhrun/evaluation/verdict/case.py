@@ -7,18 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from jhrun import seeds
-from jhrun.attacks import CW, FAB, FGSM, PGD, SPSA, Attack, DeepFool, Square
-from jhrun.attacks.apgd import APGD
+from jhrun.attacks import Attack
 from jhrun.data import Part
 from jhrun.errors import out_of_memory
 from jhrun.evaluation.curvature import double
 from jhrun.evaluation.evaluate import BATCH, SPARED, predict
 from jhrun.evaluation.verdict.subject import Subject
 
-WHITE: tuple[type[Attack], ...] = (FGSM, PGD, APGD, FAB, CW, DeepFool)
-"""Searches by the network's gradients. AutoAttack is none of the two kinds, for it makes searches of both."""
-FREE: tuple[type[Attack], ...] = (Square, SPSA)
-"""Searches by its logits alone, better than blind noise."""
+WHITE = "gradient"
+"""The kind of searches by the network's gradients."""
+FREE = ("score", "decision")
+"""The kinds of searches by its outputs alone, better than blind noise."""
+MIXED = "mixed"
+"""The kind of suites, which make searches of both."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Case:
         """Whether it is, under every attack of the claim too, (N,)."""
         return self.subject.evaluation.robust(*self.names()) if self.names() else self.right
 
-    def names(self, *kinds: type[Attack]) -> list[str]:
+    def names(self, *kinds: str) -> list[str]:
         """The ℓ∞ attacks at the claimed radius, of these kinds or of all."""
         return [
             name
@@ -66,7 +67,7 @@ class Case:
             if name in self.subject.evaluation.records
             and attack.norm == "inf"
             and math.isclose(attack.epsilon, self.epsilon, rel_tol=1e-6)
-            and (not kinds or isinstance(attack, kinds))
+            and (not kinds or attack.kind in kinds)
         ]
 
     def without_claim(self) -> str | None:
@@ -150,11 +151,26 @@ class Case:
             broken.append((wrong[0] | wrong[1]).cpu())
         return torch.cat(broken) if broken else torch.zeros(0, dtype=torch.bool)
 
-    def strongest_pgd(self) -> PGD | None:
-        """Of the claim's, the one with the most steps over all restarts."""
-        attacks = [self.subject.attacks[name] for name in self.names(PGD)]
+    def longest_ascent(self) -> Attack | None:
+        """Of the claim's searches by steps of a set length, the one with the most steps over all restarts."""
+        attacks = [self.subject.attacks[name] for name in self.names(WHITE)]
         return max(
-            (attack for attack in attacks if isinstance(attack, PGD)),
-            key=lambda attack: attack.steps * attack.restarts,
+            (a for a in attacks if a.search == "ascent" and setting(a, "steps") and setting(a, "relative_step")),
+            key=lambda attack: setting(attack, "steps") * setting(attack, "restarts", 1),
             default=None,
         )
+
+
+def setting(attack: Attack, name: str, otherwise: float = 0) -> float:
+    """A number that an attack declares among its parameters.
+
+    Args:
+        attack: whose.
+        name: ``steps``, ``restarts``, ``queries`` or ``relative_step``.
+        otherwise: the answer where it declares no number of this name.
+
+    Returns:
+        The number.
+    """
+    value = attack.parameters.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from jhrun.attacks import PGD, Attack, AutoAttack, UniformNoise
+from jhrun.attacks import PGD, Attack, UniformNoise
 from jhrun.evaluation.verdict import thresholds as t
-from jhrun.evaluation.verdict.case import WHITE, Case
+from jhrun.evaluation.verdict.case import MIXED, WHITE, Case, setting
 from jhrun.evaluation.verdict.measure import (
     Finding,
     at_least,
@@ -50,8 +50,9 @@ def searches(epsilon: float, n: int) -> list[tuple[Attack, int]]:
 @check("converged", f"{t.CARLINI}; {t.PINTOR}; the number is ours", searches=True, claim=True)
 def converged(case: Case) -> Finding:
     """By how much twice the steps and ten restarts lower the accuracy under all attacks."""
-    known = case.strongest_pgd() or PGD(case.epsilon, t.PGD_STEPS, 0.025)
-    longer = PGD(case.epsilon, 2 * known.steps, known.relative_step, t.RESTARTS)
+    known = case.longest_ascent() or PGD(case.epsilon, t.PGD_STEPS, 0.025)
+    steps, length = 2 * round(setting(known, "steps")), setting(known, "relative_step")
+    longer = PGD(case.epsilon, steps, length, t.RESTARTS)
     positions = case.draw("converged", case.left, t.SURVIVORS)
     fallen = int(case.attack(longer, positions, "converged").sum())
     among = int(case.left.sum())
@@ -137,7 +138,7 @@ def transfer(case: Case) -> Finding:
     if not len(positions):
         return not_checked(NONE_RIGHT)
     moved = case.attack(pgd20(case.epsilon), positions, "transfer", through=twin)
-    names = case.names(*WHITE, AutoAttack)
+    names = case.names(WHITE, MIXED)
     if names:
         # what a cascade spared all of them, another attack had broken
         unseen = ~torch.stack([case.seen(name) for name in names]).any(0)

@@ -69,16 +69,17 @@ RISE_SUSPECT, RISE_FAIL = 0.01, 0.05
 §3.1; Carlini et al.). Ours: as above."""
 
 PGD_STEPS, PGD_RESTARTS = 100, 2
-"""From which on PGD counts as a strong white-box attack. Ours, after Carlini et al., who ask for
-searches that are run until they have converged, from several random points."""
+"""From which on PGD, and every other search by gradients that climbs in steps of a set length, counts as a strong
+white-box attack. Ours, after Carlini et al., who ask for searches that are run until they have converged, from
+several random points."""
 
 APGD_STEPS = 50
-"""From which on APGD and AutoAttack do. The paper takes 100; ours is half, for convergence is
-checked by itself."""
+"""From which on APGD and AutoAttack do, and others that set the length of their steps themselves. The paper takes
+100; ours is half, for convergence is checked by itself."""
 
 QUERIES = 1000
-"""From which on Square counts as a gradient-free attack. The paper takes 5000 (Andriushchenko et al., arXiv
-1912.00049); ours is a fifth of that."""
+"""From which on Square, or another search without gradients, counts as a gradient-free attack. The paper takes
+5000 (Andriushchenko et al., arXiv 1912.00049); ours is a fifth of that."""
 
 RESTARTS = 10
 """Of PGD with twice the steps, for what survived."""
