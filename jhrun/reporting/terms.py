@@ -11,7 +11,7 @@ from jhrun.reporting import words
 from jhrun.reporting.drawing import BLUE, GREEN, RED
 from jhrun.reporting.figures import by_epoch
 from jhrun.reporting.picture import Picture
-from jhrun.reporting.text import drawn, one_line
+from jhrun.reporting.text import cell, drawn, one_line
 from jhrun.terms import OBJECTIVE, REGULARIZER, Spectral, Task
 
 MOST_FIGURES = 6
@@ -20,14 +20,14 @@ MOST_FIGURES = 6
 Epochs = Sequence[Mapping[str, Any]]
 
 
-def is_a(term: Mapping[str, Any], kind: type) -> bool:
-    """Whether a term is of a class of jhrun's own, which says so without any code of the run's."""
-    return bool(term["class"] == f"{kind.__module__}.{kind.__qualname__}")
+def is_a(term: TermRecord, kind: type) -> bool:
+    """Whether a term is of a class of jhrun's own, known by its path."""
+    return term.kind == f"{kind.__module__}.{kind.__qualname__}"
 
 
-def term_of(report: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The entry of ``terms`` with a name; None where the loss has no such term."""
-    return next((term for term in report["terms"] if term["name"] == name), None)
+def term_of(report: Mapping[str, Any], name: str) -> TermRecord | None:
+    """The term with a name; None where the loss has none."""
+    return next((TermRecord.of(entry) for entry in report["terms"] if entry["name"] == name), None)
 
 
 def objective_words(report: Mapping[str, Any]) -> str:
@@ -35,28 +35,75 @@ def objective_words(report: Mapping[str, Any]) -> str:
     term = term_of(report, OBJECTIVE)
     if term is None or is_a(term, Task):
         return ""
-    title, value = one_line(term["title"]), one_line(term["meaning"]["value"])
+    title, value = one_line(term.title), one_line(term.meaning["value"])
     return f" The training batches' loss is that of the objective, {title}: {value}"
 
 
 def term_pictures(report: Mapping[str, Any]) -> list[Picture]:
     """A picture of the regularizer, and one of an objective that has figures of its own."""
     found = []
-    for entry in report["terms"]:
-        term, epochs = TermRecord.of(entry), [{**e, **e["figures"]} for e in report["epochs"]]
-        names = [name for name in _names(term, epochs) if _known(epochs, f"{term.name}.{name}")]
+    epochs = [{**e, **e["figures"]} for e in report["epochs"]]
+    for term in map(TermRecord.of, report["terms"]):
         regularizer = term.name == REGULARIZER
-        if not (_known(epochs, "penalty") if regularizer else names):
+        if not (_known(epochs, "penalty") if regularizer else _measured(term, epochs)):
             continue
-        title = f"{term.name.capitalize()}: {one_line(term.title)}"
-        if is_a(entry, Spectral):
-            title = "Penalty"
+        title = "Penalty" if is_a(term, Spectral) else f"{term.name.capitalize()}: {one_line(term.title)}"
         symbol = "λ" if _strength(report["config"]["regularizer"]["weight"]) else "w"
-        label = "mean ‖vᵀA‖²" if is_a(entry, Spectral) else drawn(one_line(term.title), 40)
-        figure = _figure(term, epochs, names, label, f"weight {symbol}")
-        name = "penalty" if regularizer else term.name
-        found.append(Picture.of(name, title, _text(term, epochs, names), figure, term_data(term, epochs)))
+        name, figure = "penalty" if regularizer else term.name, term_figure(term, epochs, symbol)
+        found.append(Picture.of(name, title, term_text(term, epochs), figure, term_data(term, epochs)))
     return found
+
+
+def term_text(term: TermRecord, epochs: Epochs) -> str:
+    """A regularizer's words on its value; the term's on each figure, with the last value; in the order drawn.
+
+    Args:
+        term: of the loss.
+        epochs: records, with their figures among their keys.
+
+    Returns:
+        Sentences.
+    """
+    sentences = [one_line(term.meaning["value"])] if term.name == REGULARIZER else []
+    names = _measured(term, epochs)
+    for name in names:
+        *_, last = (e for e in epochs if e.get(f"{term.name}.{name}") is not None)
+        when = "in the last epoch" if last is epochs[-1] else f"in epoch {last['epoch']}"
+        meaning = one_line(term.meaning.get(name, _spoken(name))).rstrip(". ")
+        sentences.append(f"{meaning}: {last[f'{term.name}.{name}']:.3g} {when}.")
+    if len(names) > MOST_FIGURES:
+        sentences.append(f"The first {MOST_FIGURES} of these figures are drawn.")
+    return " ".join(sentences)
+
+
+def term_figure(term: TermRecord, epochs: Epochs, symbol: str = "w") -> Figure:
+    """A regularizer's value and weight beside each other, and below them the first figures, two in a row.
+
+    Args:
+        term: of the loss.
+        epochs: records, with their figures among their keys.
+        symbol: of the weight, w or λ.
+
+    Returns:
+        The figure; of another term its figures alone.
+    """
+    value = "mean ‖vᵀA‖²" if is_a(term, Spectral) else drawn(one_line(term.title), 40)
+    panels = [("penalty", value, GREEN), ("weight", f"weight {symbol}", RED)] if term.name == REGULARIZER else []
+    names = _measured(term, epochs)[:MOST_FIGURES]
+    panels += [(f"{term.name}.{name}", drawn(_spoken(name), 30), BLUE) for name in names]
+    rows, columns = math.ceil(len(panels) / 2), min(2, len(panels))
+    figure = Figure(figsize=(4 * columns, 3 + 2.3 * (rows - 1)), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (key, label, colour) in zip(grid, panels, strict=False):
+        by_epoch(axes, epochs, key, colour, "", "-")
+        axes.set_ylabel(label)
+    if term.name == REGULARIZER:
+        if min(e["penalty"] for e in epochs if e["penalty"] is not None) > 0:
+            grid[0].set_yscale("log")
+        grid[1].set_ylim(bottom=0)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    return figure
 
 
 def term_data(term: TermRecord, epochs: Epochs) -> dict[str, list[Any]]:
@@ -73,7 +120,7 @@ def term_data(term: TermRecord, epochs: Epochs) -> dict[str, list[Any]]:
     columns = {key: [e[key] for e in epochs] for key in base}
     for name in _names(term, epochs):
         key = f"{term.name}.{name}"
-        columns[key if name in base else one_line(name)] = [e.get(key) for e in epochs]
+        columns[cell(key if name in base else one_line(name))] = [e.get(key) for e in epochs]
     return columns
 
 
@@ -119,40 +166,13 @@ def _names(term: TermRecord, epochs: Epochs) -> list[str]:
     return [name for name in dict.fromkeys([*term.meaning, *others]) if name != "value"]
 
 
+def _measured(term: TermRecord, epochs: Epochs) -> list[str]:
+    """Those of them that an epoch has."""
+    return [name for name in _names(term, epochs) if _known(epochs, f"{term.name}.{name}")]
+
+
 def _known(epochs: Epochs, key: str) -> bool:
     return any(e.get(key) is not None for e in epochs)
-
-
-def _text(term: TermRecord, epochs: Epochs, names: Sequence[str]) -> str:
-    """Its words on its value and on each figure, with the figure's last value."""
-    sentences = [one_line(term.meaning["value"])] if term.name == REGULARIZER else []
-    for name in names:
-        *_, last = (e for e in epochs if e.get(f"{term.name}.{name}") is not None)
-        when = "in the last epoch" if last is epochs[-1] else f"in epoch {last['epoch']}"
-        meaning = one_line(term.meaning.get(name, _spoken(name))).rstrip(". ")
-        sentences.append(f"{meaning}: {last[f'{term.name}.{name}']:.3g} {when}.")
-    if len(names) > MOST_FIGURES:
-        sentences.append(f"The first {MOST_FIGURES} of these figures are drawn.")
-    return " ".join(sentences)
-
-
-def _figure(term: TermRecord, epochs: Epochs, names: Sequence[str], value: str, weight: str) -> Figure:
-    """Value and weight beside each other, and below them the first of the figures, two in a row."""
-    panels = [("penalty", value, GREEN), ("weight", weight, RED)] if term.name == REGULARIZER else []
-    panels += [(f"{term.name}.{name}", drawn(_spoken(name), 30), BLUE) for name in names[:MOST_FIGURES]]
-    rows, columns = math.ceil(len(panels) / 2), min(2, len(panels))
-    figure = Figure(figsize=(4 * columns, 3 + 2.3 * (rows - 1)), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (key, label, colour) in zip(grid, panels, strict=False):
-        by_epoch(axes, epochs, key, colour, "", "-")
-        axes.set_ylabel(label)
-    if term.name == REGULARIZER:
-        if min(e["penalty"] for e in epochs if e["penalty"] is not None) > 0:
-            grid[0].set_yscale("log")
-        grid[1].set_ylim(bottom=0)
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
-    return figure
 
 
 def _spoken(name: str) -> str:
