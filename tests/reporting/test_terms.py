@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import ClassVar
 
 import pytest
 
@@ -15,7 +16,8 @@ MATRICES = TASK | {
     "name": REGULARIZER, "class": "jhrun.terms.spectral.Spectral", "title": "penalty", "meaning": Spectral.meaning,
 }  # fmt: skip
 TRADES = MATRICES | {
-    "class": "mine.Trades", "title": "TRADES", "meaning": {"value": "The mean KL.", "robust": "The share at twins."}
+    "class": "mine.Trades", "title": "TRADES",
+    "meaning": {"value": "The mean KL.", "robust": "The share at twins."},
 }  # fmt: skip
 TERM = TRADES | {"name": OBJECTIVE, "class": "mine.Mixed", "title": "mixed targets"}
 
@@ -122,9 +124,9 @@ def test_what_was_run_names_objective_regularizer_and_where_there_are_matrices_t
 def test_a_term_without_words_is_told_how_to_have_some():
     class Silent(Term):
         title = "silent"
-        meaning = {"figure": "A figure."}
+        meaning: ClassVar = {"figure": "A figure."}
 
-    with pytest.raises(ValueError, match="Silent needs title = .* and meaning = "):
+    with pytest.raises(ValueError, match=r"Silent needs title = .* and meaning = "):
         Weighted(REGULARIZER, Silent(), lambda _: 1.0).record()
 
 
