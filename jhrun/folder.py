@@ -56,6 +56,11 @@ class RunFolder:
         return self.path / "warnings.json"
 
     @property
+    def terms(self) -> Path:
+        """Under ``terms`` one ``TermRecord`` for each term of the loss."""
+        return self.path / "terms.json"
+
+    @property
     def metrics(self) -> Path:
         """One ``EpochRecord`` a line."""
         return self.path / "metrics.jsonl"

@@ -92,9 +92,13 @@ def preflighted(trainer: Trainer) -> list[str]:
     warnings = []
     for one in trainer.terms:
         try:
+            title = one.record().title
+        except ValueError as error:
+            raise ConfigError(str(error), one.name, "the report prints them: write them in the class") from error
+        try:
             warnings += one.term.preflight(look)
         except ValueError as error:
-            where, remedy = f"preflight of the {one.term.title}", "change model, regularizer or solver"
+            where, remedy = f"preflight of the {title}", "change model, regularizer or solver"
             raise ConfigError(str(error), where, remedy) from error
     if trainer.options.compile and trainer.always_differentiates:
         warnings.append(

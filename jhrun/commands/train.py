@@ -79,13 +79,13 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             finish = _kept(stack, folder)
             stack.enter_context(logged(folder))
             say(f"training in {folder.path} on {device}")
-            _warn(folder, warnings)
+            _note(folder, trainer, warnings)
         else:
             command = shlex.join(["jhrun", "train", *overrides])
             with records_read(folder):
                 restore(folder, trainer, values, command, different, forced=call["resume_force"])
             if trainer.steps_done == 0:
-                _warn(folder, preflighted(trainer))
+                _note(folder, trainer, preflighted(trainer))
             finish = _kept(stack, folder)
         if logger is not None:
             stack.callback(logger.close)
@@ -179,8 +179,9 @@ def _measured(path: Path, **of: Any) -> bool:
     return all(record.get(key) == value for key, value in of.items())
 
 
-def _warn(folder: RunFolder, warnings: Sequence[str]) -> None:
-    """Say what is odd, and keep it for the report."""
+def _note(folder: RunFolder, trainer: Trainer, warnings: Sequence[str]) -> None:
+    """Keep for the report what the terms of the loss mean; say what is odd, and keep it too."""
+    write_json(folder.terms, {"terms": [one.record().plain() for one in trainer.terms]})
     for warning in warnings:
         say(f"warning: {warning}")
     write_json(folder.warnings, {"warnings": list(warnings)})

@@ -9,7 +9,7 @@ from jhrun.records.evaluation import (
     TaskRecord,
 )
 from jhrun.records.statistics import Proportion, Spread
-from jhrun.records.training import Decision, EpochRecord, Measured, WatchRecord
+from jhrun.records.training import Decision, EpochRecord, Measured, TermRecord, WatchRecord
 from jhrun.records.verdict import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, Check, Remedy, Verdict
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Remedy",
     "Spread",
     "TaskRecord",
+    "TermRecord",
     "Verdict",
     "WatchRecord",
 ]

@@ -49,6 +49,48 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class TermRecord:
+    """An entry of ``terms.json``: a term of the loss in its own words, for those who do not execute its code.
+
+    Attributes:
+        name: ``objective`` or ``regularizer``.
+        kind: dotted path of its class.
+        title: two or three words.
+        meaning: a sentence on its mean value, under ``value``, and on each of its figures, under theirs.
+    """
+
+    name: str
+    kind: str
+    title: str
+    meaning: Mapping[str, str]
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON; the kind is called ``class`` there."""
+        return {"name": self.name, "class": self.kind, "title": self.title, "meaning": dict(self.meaning)}
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "TermRecord":
+        """Back from JSON.
+
+        Args:
+            entry: as it was read.
+
+        Returns:
+            The record.
+
+        Raises:
+            ValueError: a key is missing, or is no text.
+        """
+        texts, meaning = [entry.get(key) for key in ("name", "class", "title")], entry.get("meaning")
+        if not isinstance(meaning, Mapping) or not isinstance(meaning.get("value"), str):
+            raise ValueError("the entry of a term lacks meaning.value")
+        if not all(isinstance(text, str) for text in (*texts, *meaning.values())):
+            raise ValueError("the entry of a term lacks name, class or title, or one of its texts is none")
+        name, kind, title = map(str, texts)
+        return cls(name, kind, title, meaning)
+
+
+@dataclass(frozen=True)
 class WatchRecord:
     """One line of ``validation.jsonl`` or ``selected.jsonl``: what an epoch's network would have done.
 

@@ -1,9 +1,12 @@
 """What a report says of its run in words: what was run, where, and what its figures mean."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jhrun.records import Decision
 from jhrun.reporting import words
+from jhrun.reporting.terms import is_a, term_of, weight_words
+from jhrun.terms import REGULARIZER, Spectral
 
 MEANING_OF_ROBUST = (
     "An example counts as robust when it is right clean and at the worst input that the attack met; the worst "
@@ -26,14 +29,20 @@ def meaning(report: dict[str, Any]) -> str:
 def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
     """What was run, and on what machine, as label and text."""
     config, machine, epochs = report["config"], report["environment"], report["epochs"]
-    penalties = [str(p["_target_"]).rsplit(".", 1)[-1] for p in config["regularizer"].get("penalties") or []]
-    penalty = " + ".join(penalties) or "none"
+    regularizer = term_of(report, REGULARIZER)
     facts = [
         ("data", _choice(config["dataset"])),
         ("model", _choice(config["model"])),
-        ("penalty", penalty),
-        ("weight w", words.schedule(config["regularizer"]["weight"]) if penalties else "0"),
-        ("solver", _choice(config["solver"]) if penalties else "not needed"),
+        ("objective", _choice(config["objective"])),
+        ("penalty", _penalty(report)),
+    ]
+    if regularizer is not None:
+        facts.append(("weight", weight_words(config["regularizer"]["weight"], epochs)))
+    if config["regularizer"].get("penalties"):
+        facts.append(("solver", _choice(config["solver"])))
+    if report["decisions"]:
+        facts.append(("directions", "; ".join(map(_decision, report["decisions"]))))
+    facts += [
         ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
         ("epochs", f"{epochs[-1]['epoch'] if epochs else 0} of {config['train']['epochs']}"),
         ("seed", str(config["seed"])),
@@ -44,8 +53,6 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
     if peaks := [e["memory"] for e in epochs if e["memory"] is not None]:
         whose = "the GPU's tensors" if machine["cuda"] else "the process"
         facts.insert(-2, ("peak memory", f"{words.memory(max(peaks))} of {whose}, in training"))
-    if report["decisions"]:
-        facts.insert(5, ("directions", "; ".join(map(_decision, report["decisions"]))))
     if report["evaluation"]:
         text = f"checkpoint {report['checkpoint']}, evaluation {report['evaluation']}"
         if report["clean"]:
@@ -54,13 +61,35 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _choice(node: dict[str, Any]) -> str:
+def _penalty(report: dict[str, Any]) -> str:
+    """The regularizer: its matrices, or of another term the class with its arguments."""
+    node, term = report["config"]["regularizer"], term_of(report, REGULARIZER)
+    if term is None:
+        return "none"
+    if is_a(term, Spectral):
+        return " + ".join(_class(matrix) for matrix in node["penalties"])
+    return _choice({key: value for key, value in node.items() if key not in {"weight", "fraction"}})
+
+
+def _choice(node: Mapping[str, Any]) -> str:
     arguments = ", ".join(
-        f"{key} {words.schedule(value)}"
+        f"{key} {_argument(value)}"
         for key, value in node.items()
         if key not in {"_target_", "root", "download"} and value is not None
     )
-    return f"{str(node['_target_']).rsplit('.', 1)[-1]} ({arguments})" if arguments else str(node["_target_"])
+    return f"{_class(node)} ({arguments})" if arguments else _class(node)
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_argument, value))}]"
+    if isinstance(value, Mapping) and "_target_" in value:
+        return _choice(value)
+    return words.schedule(value)
+
+
+def _class(node: Mapping[str, Any]) -> str:
+    return str(node["_target_"]).rsplit(".", 1)[-1]
 
 
 def _decision(line: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """How a run was trained: its curves, drawn without a display, and their data."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -7,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from jhrun.reporting import tables
-from jhrun.reporting.drawing import BLUE, GREEN, ORANGE, RED, draw_line, plain
+from jhrun.reporting.drawing import BLUE, ORANGE, draw_line, plain
 
 _TRAINING = ("epoch", "steps", "task_loss", "validation_loss", "accuracy", "validation_accuracy")
-_PENALTY = ("epoch", "steps", "penalty", "weight")
 
 
 def training_curves(epochs: list[dict[str, Any]]) -> Figure:
@@ -23,8 +23,8 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
         (left, "task_loss", "validation_loss"),
         (right, "accuracy", "validation_accuracy"),
     ):
-        _curve(axes, epochs, train, BLUE, "training", "-")
-        _curve(axes, epochs, validation, ORANGE, "validation", "--")
+        by_epoch(axes, epochs, train, BLUE, "training", "-")
+        by_epoch(axes, epochs, validation, ORANGE, "validation", "--")
         axes.legend(frameon=False)
     left.set_ylabel("task loss (nats)")
     right.set_ylabel("accuracy")
@@ -34,32 +34,18 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
 
 def _regression_curves(figure: Figure, left: Axes, right: Axes, epochs: list[dict[str, Any]]) -> Figure:
     """The same without classes: squared error, and what should be zero in the derivatives."""
-    _curve(left, epochs, "task_loss", BLUE, "training", "-")
-    _curve(left, epochs, "validation_loss", ORANGE, "validation", "--")
+    by_epoch(left, epochs, "task_loss", BLUE, "training", "-")
+    by_epoch(left, epochs, "validation_loss", ORANGE, "validation", "--")
     left.set_ylabel("mean squared error")
     left.set_yscale("log")
     left.legend(frameon=False)
     tasks = [{"epoch": e["epoch"], **(e["task"] or {})} for e in epochs]
     measured = [key for key in tables.STRUCTURE if key in tasks[0]]
     for key in measured:
-        _curve(right, tasks, key, ORANGE, "", "--")
+        by_epoch(right, tasks, key, ORANGE, "", "--")
         right.set_ylabel(f"{tables.STRUCTURE[key]}, validation")
         right.set_yscale("log")
     right.set_visible(bool(measured))
-    return figure
-
-
-def penalty_curve(epochs: list[dict[str, Any]]) -> Figure:
-    """Mean penalty ‖vᵀA‖² by epoch, and its weight w."""
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _curve(left, epochs, "penalty", GREEN, "", "-")
-    left.set_ylabel("mean ‖vᵀA‖²")
-    if any(e["penalty"] for e in epochs):
-        left.set_yscale("log")
-    _curve(right, epochs, "weight", RED, "", "-")
-    right.set_ylabel("weight w")
-    right.set_ylim(bottom=0)
     return figure
 
 
@@ -69,14 +55,11 @@ def training_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
     return columns | {key: [e["task"][key] for e in epochs] for key in epochs[0]["task"] or {}}
 
 
-def penalty_data(epochs: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """What ``penalty_curve`` shows, and the solver's residual: a row for each epoch."""
-    columns = {key: [e[key] for e in epochs] for key in _PENALTY}
-    return columns | {"residual": [e["figures"].get("regularizer.residual") for e in epochs]}
-
-
-def _curve(axes: Axes, epochs: list[dict[str, Any]], key: str, colour: str, label: str, style: str) -> None:
-    draw_line(axes, [(e["epoch"], e[key]) for e in epochs], colour, label, style)
+def by_epoch(
+    axes: Axes, epochs: Sequence[Mapping[str, Any]], key: str, colour: str, label: str, style: str
+) -> None:
+    """Draw a figure of the epochs that have it."""
+    draw_line(axes, [(e["epoch"], e.get(key)) for e in epochs], colour, label, style)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain(axes)

@@ -5,7 +5,7 @@ from typing import Any
 from jhrun.evaluation import load
 from jhrun.evaluation.store import read_npz
 from jhrun.folder import RunFolder
-from jhrun.reporting import bars, curvature, curve, figures, grids, slices, tables, words
+from jhrun.reporting import bars, curvature, curve, figures, grids, slices, tables, terms, words
 from jhrun.reporting.picture import Picture
 
 OPEN_GRIDS = 2
@@ -16,7 +16,7 @@ def draw(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:
     """The figures that the records allow."""
     return [
         *_robustness(report),
-        *_training(report["epochs"]),
+        *_training(report),
         *(_grids(folder, report) if report["attacks"] else []),
         *(_curvature(folder, report) if report["curvature"] else []),
     ]
@@ -65,25 +65,15 @@ def _of_curve(report: dict[str, Any]) -> str:
     return f"{text} At large ε an honest curve reaches guessing or less."
 
 
-def _training(epochs: list[dict[str, Any]]) -> list[Picture]:
+def _training(report: dict[str, Any]) -> list[Picture]:
     """Curves by epoch."""
-    pictures = []
-    if epochs:
-        text = "Training figures are taken on (augmented) batches as they come; validation after each epoch."
-        drawn, data = figures.training_curves(epochs), figures.training_data(epochs)
-        pictures.append(Picture.of("training", "Training", text, drawn, data))
-    if any(e["penalty"] is not None for e in epochs):
-        last = next(
-            (r for e in reversed(epochs) if (r := e["figures"].get("regularizer.residual")) is not None), None
-        )
-        text = (
-            "The epoch's mean of the squared norm that the solver found, a lower bound of the squared spectral "
-            "norm; the solver's mean relative residual in the last epoch was "
-            f"{'not known' if last is None else f'{last:.2g}'}."
-        )
-        drawn, data = figures.penalty_curve(epochs), figures.penalty_data(epochs)
-        pictures.append(Picture.of("penalty", "Penalty", text, drawn, data))
-    return pictures
+    epochs = report["epochs"]
+    if not epochs:
+        return []
+    text = "Training figures are taken on (augmented) batches as they come; validation after each epoch."
+    text += terms.objective_words(report)
+    drawn, data = figures.training_curves(epochs), figures.training_data(epochs)
+    return [Picture.of("training", "Training", text, drawn, data), *terms.term_pictures(report)]
 
 
 def _grids(folder: RunFolder, report: dict[str, Any]) -> list[Picture]:

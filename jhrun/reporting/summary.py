@@ -7,8 +7,8 @@ from typing import Any
 
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder
-from jhrun.jsonio import read_json, read_lines, require_fields
-from jhrun.records import Decision, EpochRecord, EvaluationRecord, TaskRecord
+from jhrun.jsonio import DAMAGED, read_json, read_lines, require_fields
+from jhrun.records import Decision, EpochRecord, EvaluationRecord, TaskRecord, TermRecord
 from jhrun.reporting.joined import NOTHING, headline_of, single
 
 SCHEMA_VERSION = 1
@@ -48,6 +48,7 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         "seconds": told.seconds + sum(_seconds(evaluations[name]) for name in headline["joined"]),
         "pinned": pinned is not None,
         **headline,
+        "terms": _terms(folder.terms),
         "epochs": told.kept,
         "decisions": list(read_lines(folder.decisions, Decision.ORDER)),
         "warnings": [*_warnings(folder), *told.skipped(), *lost],
@@ -131,6 +132,14 @@ def _evaluation(path: Path, epochs: int) -> dict[str, Any]:
         what = f"is of epoch {record['epoch']}, but {epochs} are recorded"
         raise RunError(what, str(path), "the run is damaged")
     return record
+
+
+def _terms(path: Path) -> list[dict[str, Any]]:
+    """The terms of the loss in their own words."""
+    try:
+        return [TermRecord.of(entry).plain() for entry in read_json(path)["terms"]]
+    except DAMAGED as error:
+        raise RunError(f"is no record of terms ({error!r})", str(path), "the run is damaged") from error
 
 
 def _warnings(folder: RunFolder) -> list[str]:

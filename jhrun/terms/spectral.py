@@ -27,7 +27,7 @@ class Spectral(Term):
         "value": "The epoch's mean of the squared norm that the solver found, a lower bound of the squared "
         "spectral norm.",
         "residual": "The solver's mean residual, relative to the value that it belongs to.",
-        "iterations": "The solver's iterations in the epoch.",
+        "iterations": "The iterations of the first matrix's solver.",
     }
     differentiates = True
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jhrun.linalg import Solver
 from jhrun.penalties import Penalty
+from jhrun.records import TermRecord
 from jhrun.schedules import Schedule
 from jhrun.terms.spectral import Spectral
 from jhrun.terms.task import Task
@@ -30,6 +31,24 @@ class Weighted:
     term: Term
     weight: Schedule
     fraction: float = 1.0
+
+    def record(self) -> TermRecord:
+        """The term's own words.
+
+        Returns:
+            An entry of ``terms.json``.
+
+        Raises:
+            ValueError: the term's class has no title, or does not say what its value means.
+        """
+        kind = type(self.term)
+        title, meaning = (getattr(self.term, key, None) for key in ("title", "meaning"))
+        words = {"name": self.name, "class": f"{kind.__module__}.{kind.__qualname__}"}
+        try:
+            return TermRecord.of({**words, "title": title, "meaning": meaning})
+        except ValueError as error:
+            what = "needs title = 'two or three words' and meaning = {'value': 'A sentence.'}, texts all of them"
+            raise ValueError(f"{kind.__name__} {what}") from error
 
 
 def convex(

@@ -15,8 +15,8 @@ from jhrun.loggers.tensorboard import TAGS
 from jhrun.records import EpochRecord
 
 EPOCH = EpochRecord(
-    epoch=1, steps=10, seconds=0.5, loss=1.5, task_loss=2.0, accuracy=0.25, penalty=None, residual=None,
-    validation_loss=1.25, validation_accuracy=0.5, lr=1e-3, weight=0.0, iterations=None,
+    epoch=1, steps=10, seconds=0.5, loss=1.5, task_loss=2.0, accuracy=0.25, penalty=None,
+    validation_loss=1.25, validation_accuracy=0.5, lr=1e-3, weight=0.0,
 )  # fmt: skip
 EPOCHS = [replace(EPOCH, epoch=n, steps=10 * n, loss=1 / n) for n in (1, 2, 3, 4)]
 REPORT = {

@@ -68,7 +68,12 @@ def test_the_report_has_verdict_classes_and_curve_of_the_newest_evaluation(run):
 
 @pytest.mark.parametrize(
     ("file", "key"),
-    [("metrics.jsonl", "skipped"), ("eval/x/results.json", "total"), ("eval/x/verdict.json", None)],
+    [
+        ("metrics.jsonl", "skipped"),
+        ("eval/x/results.json", "total"),
+        ("eval/x/verdict.json", None),
+        ("terms.json", None),
+    ],
 )
 def test_a_record_without_a_key_that_every_run_has_is_damaged(run, tmp_path, jhrun, file, key):
     path = shutil.copytree(run, tmp_path / "run") / file
@@ -117,6 +122,14 @@ def test_every_figure_has_its_data_beside_it(run):
     assert all(f'download="{name}.csv"' in page for name in drawn)
     assert columns(figures / "training.csv")["task_loss"] == [
         str(e["task_loss"]) for e in read_json(run / "report.json")["epochs"]
+    ]
+    assert list(columns(figures / "penalty.csv")) == [
+        "epoch",
+        "steps",
+        "penalty",
+        "weight",
+        "residual",
+        "iterations",
     ]
     grid, each = columns(figures / "adversarial_fgsm.csv"), np.load(run / "eval/x/per_example.npz")
     position = np.load(run / "eval/x/images.npz")["position"]

@@ -103,5 +103,5 @@ def _panels() -> list[tuple[str, str, Points]]:
         ("task loss", "log", held_out("loss")),
         ("accuracy", "linear", held_out("accuracy")),
         *((formula, "log", plainly(key)) for key, formula in STRUCTURE.items()),
-        ("mean penalty ‖vᵀA‖²", "log", plainly("penalty")),
+        ("mean penalty", "log", plainly("penalty")),
     ]

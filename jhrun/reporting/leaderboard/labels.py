@@ -6,6 +6,7 @@ from jhrun.reporting.leaderboard.configuration import CODE, Leaves, class_name, 
 
 WORDS = {
     "regularizer.weight": "w",
+    "regularizer.weight.lambda": "λ",
     "regularizer.fraction": "fraction",
     "solver.iterations": "n",
     "optimizer.lr": "lr",
@@ -16,7 +17,8 @@ WORDS = {
 }
 """What the field calls a key; the others go by their last part, where that is no other's."""
 
-_PENALTY = "regularizer.penalties"
+_PENALTY, _TERM = "regularizer.penalties", "regularizer._target_"
+_WEIGHTS = ("regularizer.weight", "regularizer.weight.lambda")
 _METHOD = "paper.method"
 _FIRST = (_METHOD, "regularizer.", "solver.", "dataset.", "model.", "optimizer.")
 """The penalty is what these runs are about."""
@@ -33,13 +35,13 @@ def labels(configurations: Sequence[Leaves], keys: Sequence[str]) -> list[str]:
 
     Returns:
         Of what differs (penalty, weight, solver, …) as much as it takes until all labels do. Where nothing
-        differs, penalty, weight and solver.
+        differs, penalty, weight and solver, of which a run without a penalty has none.
     """
-    aspects = _aspects(keys) or _aspects([_PENALTY, "regularizer.weight", "solver._target_"])
+    aspects = _aspects(keys) or _aspects([_PENALTY, *_WEIGHTS, "solver._target_"])
     # the solver and the weight of a run without a penalty come last: they matter to nobody
     texts = [
         ["" if _idle(key, found) else aspect(found) for key, aspect in aspects]
-        + [aspect(found) if _idle(key, found) else "" for key, aspect in aspects]
+        + [aspect(found) if keys and _idle(key, found) else "" for key, aspect in aspects]
         for found in configurations
     ]
     chosen = refined(texts) if keys else list(range(len(aspects)))
@@ -82,11 +84,11 @@ def _aspects(keys: Sequence[str]) -> list[tuple[str, Aspect]]:
     )
     # the name that the paper has for all that follows from it
     aspects: dict[str, Aspect] = {key: _aspect(key, "") for key in keys if key == _METHOD}
-    if any(key.startswith(_PENALTY) for key in keys):
+    if any(key.startswith((_PENALTY, _TERM)) for key in keys):
         aspects[_PENALTY] = _penalties
     last = [key.rsplit(".", 1)[-1] for key in keys]
     for key in ordered:
-        if key == _PENALTY or (key.startswith(_PENALTY) and key.endswith("._target_")):
+        if key in {_PENALTY, _TERM} or (key.startswith(_PENALTY) and key.endswith("._target_")):
             continue
         name = key.rsplit(".", 1)[-1]
         aspects[key] = _aspect(key, WORDS.get(key) or (name if last.count(name) == 1 else key))
@@ -104,10 +106,17 @@ def _aspect(key: str, name: str) -> Aspect:
 
 
 def _idle(key: str, found: Leaves) -> bool:
-    """Whether a key belongs to a penalty that is not there."""
-    return found.get(_PENALTY) == [] and key.startswith(("regularizer.", "solver.")) and key != _PENALTY
+    """Whether a key belongs to a penalty that is not there, or to the solver of a term without matrices."""
+    if key == _PENALTY or _matrices(found):
+        return False
+    return key.startswith(("regularizer.", "solver.") if found.get(_TERM) is None else "solver.")
 
 
 def _penalties(found: Leaves) -> str:
-    names = [class_name(v) for key, v in found.items() if key.startswith(_PENALTY) and key.endswith("._target_")]
-    return " + ".join(names) or "no penalty"
+    """Its matrices, or the class of another term."""
+    term = found.get(_TERM)
+    return " + ".join(_matrices(found)) or ("no penalty" if term is None else class_name(term))
+
+
+def _matrices(found: Leaves) -> list[str]:
+    return [class_name(v) for key, v in found.items() if key.startswith(_PENALTY) and key.endswith("._target_")]

@@ -52,6 +52,21 @@ def run(penalty="Jacobian", weight=0.1, solver="Lanczos", **others):
     return nodes | others
 
 
+def other(term, weight, **arguments):
+    return run(None, weight) | {"regularizer": {"weight": weight, "_target_": f"mine.{term}", **arguments}}
+
+
+def test_another_term_is_called_by_its_class_and_its_weight_as_it_was_written():
+    assert named(run(), run(None, 0), other("Teacher", 0.1)) == ["Jacobian", "no penalty", "Teacher"]
+    assert named(other("Teacher", {"lambda": 4}), other("Teacher", {"lambda": {0: 1, 5: 2}})) == [
+        "λ 4", "λ 0: 1, 5: 2"
+    ]  # fmt: skip
+    assert named(other("Teacher", 0.1, decay=0.9), other("Teacher", 0.1, decay=0.5)) == ["decay 0.9", "decay 0.5"]
+    # no direction is searched for
+    assert named(other("Teacher", {"lambda": 4})) == ["Teacher, λ 4"]
+    assert named(run(None, 0)) == ["no penalty"]
+
+
 def test_labels_are_as_short_as_tells_rows_apart():
     assert named(run(), run("Hessian")) == ["Jacobian", "Hessian"]
     assert named(run(), run(weight=0.2)) == ["w 0.1", "w 0.2"]
