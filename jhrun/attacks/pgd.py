@@ -40,7 +40,6 @@ class PGD(Attack):
         ),
     )
 
-
     kind = "gradient"
     search = "ascent"
     iterates = True

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jhrun.attacks import Ball, ascend
+from jhrun.attacks.ascend import ascend
+from jhrun.attacks.balls import Ball
 from jhrun.terms import Pass, Term, Value
 
 
