@@ -24,7 +24,10 @@ from scipy import stats
 
 KINDS = {
     "plain": ["regularizer=none"],
-    **{f"jacobian {s}": ["regularizer=jacobian", f"solver={s}"] for s in ("exact", "lanczos", "tracked", "hutchinson")},
+    **{
+        f"jacobian {s}": ["regularizer=jacobian", f"solver={s}"]
+        for s in ("exact", "lanczos", "tracked", "hutchinson")
+    },
     **{f"hessian {s}": ["regularizer=hessian", f"solver={s}"] for s in ("lanczos", "tracked", "hutchinson")},
     "hessian tracked, a quarter": ["regularizer=hessian", "solver=tracked", "regularizer.fraction=0.25"],
     "jacobian tracked, micro-batches": ["regularizer=jacobian", "solver=tracked", "train.micro_batch=16"],

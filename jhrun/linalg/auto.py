@@ -56,9 +56,7 @@ class Auto:
     evidence: ClassVar[Evidence] = Evidence(
         source="of our own, after measurements",
         mark="derived",
-        closed_form=(
-            "tests/training/test_deciding.py::test_truth_is_that_of_dense_matrices_and_cost_counts_passes"
-        ),
+        closed_form=("tests/terms/test_deciding.py::test_truth_is_that_of_dense_matrices_and_cost_counts_passes"),
         state="effect shown",
         reproduction=Reproduction(
             effect="the wanted truth of 0.9 is reached, ever cheaper",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from jhrun.errors import ConfigError
 from jhrun.records import Batch
 from jhrun.terms import Pass, Term, Value, Weighted
 
@@ -151,7 +152,8 @@ def _sum(active: Sequence[Active], found: Mapping[str, Value], size: int, share:
             values = values.mean().expand(size)
         if values.ndim != 1 or len(values) > size:
             shape = tuple(values.shape)
-            raise ValueError(f"{type(one.term).__name__} returned values of shape {shape}: one for each example")
+            what = f"{type(one.term).__name__} returned values of shape {shape} for {size} examples"
+            raise ConfigError(what, one.name, "return one for each example, or declare coupled")
         scaled = values if weight == 1 else weight * values
         if total is None:
             total = scaled

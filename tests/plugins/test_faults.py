@@ -1,0 +1,86 @@
+"""What a plugin's author or user gets wrong is one line: what, where, how to mend it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+HERE = Path(__file__).parent
+SMALL = [
+    *("train", "model=mlp", "model.widths=[8]", "train.epochs=2", "train.batch_size=16", "train.examples=32"),
+    *("evaluate=false", "plugins=[broken]", "hydra.run.dir=run", "solver=tracked"),
+]
+TERM = ["~regularizer.penalties", "regularizer.weight=0.2"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    shutil.copy(HERE / "broken.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def matrix(name):
+    return "regularizer.penalties=[{_target_: broken." + name + "}]"
+
+
+def term(name):
+    return [*TERM, f"regularizer._target_=broken.{name}"]
+
+
+def test_an_error_of_a_plugin_under_auto_is_told_with_its_place(jhrun):
+    code, _, err = jhrun(*SMALL, "solver=auto", matrix("Alone"))
+    assert code == 2
+    assert "IndexError (one example is not enough)" in err
+    assert "broken.py, line 20, mend it there" in err
+    assert "Traceback" not in err
+
+
+def test_a_penalty_s_own_state_goes_on_with_the_run(jhrun):
+    assert jhrun(*SMALL, matrix("Counting"))[0] == 0
+    assert jhrun("train", "resume=run", "train.epochs=3", "plugins=[broken]")[0] == 0
+    (made,) = (
+        tensor for name, tensor in load_file("run/checkpoints/last/state.safetensors").items() if "made" in name
+    )
+    # two steps an epoch; and what the preflight made before the first
+    resumed = float(made)
+    shutil.rmtree("run")
+    assert jhrun(*SMALL, matrix("Counting"), "train.epochs=3")[0] == 0
+    whole = load_file("run/checkpoints/last/state.safetensors")
+    assert [float(tensor) for name, tensor in whole.items() if "made" in name] == [resumed]
+
+
+def test_values_of_another_shape_are_refused(jhrun):
+    code, _, err = jhrun(*SMALL, *term("Odd"))
+    assert code == 2
+    assert "Odd returned values of shape (16, 10) for 16 examples" in err
+
+
+def test_an_argument_that_is_not_kept_cannot_follow_a_schedule(jhrun):
+    code, _, err = jhrun(*SMALL, *term("Odd"), "+regularizer.strength={0: 1, 1: 2}")
+    assert code == 2
+    assert "regularizer.strength cannot follow a schedule: Odd keeps no attribute 'strength'" in err
+
+
+def test_a_term_of_coupled_examples_refuses_micro_batches_by_name(jhrun):
+    assert jhrun(*SMALL, *term("Pairs"))[0] == 0
+    shutil.rmtree("run")
+    code, _, err = jhrun(*SMALL, *term("Pairs"), "train.micro_batch=8")
+    assert code == 2
+    assert "Pairs couples the examples of a batch: leave train.micro_batch out" in err
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        (["solver=auto", "solver.truth={cosine: {start: 0.9, end: 0.5}}"], "solver.truth"),
+        (["regularizer.weight={lambda: {cosine: {start: 4}}}"], "regularizer.weight.lambda"),
+        (["optimizer=sgd", "optimizer.momentum={cosine: {start: 0.9, end: 0.5}}"], "optimizer.momentum"),
+    ],
+)
+def test_more_epochs_bend_no_schedule_that_was_followed(changed, key, jhrun):
+    code, _, err = jhrun(*SMALL, *changed)
+    assert code == 0, err
+    code, _, err = jhrun("train", "resume=run", "train.epochs=3")
+    assert code == 2
+    assert f"train.epochs=3 instead of 2 would bend {key}" in err

@@ -1,0 +1,88 @@
+"""Weights of terms, and targets that are distributions."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.optim import SGD
+
+from jhrun.config.loss import loss
+from jhrun.data import Part
+from jhrun.data.digits import digits
+from jhrun.linalg import Exact
+from jhrun.models import MLP
+from jhrun.objectives import CrossEntropy
+from jhrun.penalties import Jacobian
+from jhrun.terms import Spectral, Weighted, added, convex
+from jhrun.training import Trainer, TrainOptions
+from jhrun.training.validation import validate
+
+
+@pytest.fixture
+def data():
+    whole = digits()
+    return replace(whole, train=whole.train[:24], validation=whole.validation[:10], test=whole.test[:10])
+
+
+def trainer(data, terms):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = MLP(widths=[8], **vars(data.spec))
+    optimizer = SGD(model.parameters(), lr=0.1)
+    return Trainer(model, data, CrossEntropy(), terms, optimizer, lambda _: 0.1, TrainOptions(1, 24), seed=0)
+
+
+def gradients(data, terms):
+    some = trainer(data, terms)
+    some.model.train()
+    some.take_step(next(some.dataset.epoch(0, 24, seed=0)))
+    return torch.cat([p.grad.flatten() for p in some.model.parameters()]), some.running()
+
+
+def test_lambda_adds_to_the_whole_task(data):
+    """task + λ·penalty has (1 + λ) times the gradient of (1 − w)·task + w·penalty, w = λ/(1 + λ)."""
+    one, means = gradients(data, added(None, Spectral([Jacobian()], Exact()), lambda _: 4.0))
+    other, _ = gradients(data, convex(None, Spectral([Jacobian()], Exact()), 0.8))
+    # float32: the two sums round apart
+    torch.testing.assert_close(one, 5 * other, rtol=1e-5, atol=1e-5)
+    assert means["loss"] == pytest.approx(means["objective"] + 4 * means["regularizer"], rel=1e-6)
+
+
+@pytest.mark.parametrize(("written", "weights"), [(0.25, (0.75, 0.25)), ({"lambda": {0: 1, 1: 3}}, (1, 3))])
+def test_a_weight_is_read_in_either_way(written, weights, data):
+    node = {"_target_": "jhrun.terms.spectral.Spectral", "penalties": [{"_target_": "jhrun.penalties.Jacobian"}]}
+    config = {
+        "train": {"epochs": 2},
+        "objective": {"_target_": "jhrun.objectives.CrossEntropy"},
+        "solver": {"_target_": "jhrun.linalg.Exact"},
+        "optimizer": {"lr": 0.1},
+        "regularizer": {**node, "weight": written, "fraction": 1.0},
+    }
+    made = loss(config, data, [])
+    assert [one.name for one in made.terms] == ["objective", "regularizer"]
+    assert tuple(one.weight(1.0) for one in made.terms) == weights
+
+
+def test_two_terms_add_up(data):
+    terms = convex(None, Spectral([Jacobian()], Exact()), 0.4)
+    more = [*terms, Weighted("again", Spectral([Jacobian()], Exact()), lambda _: 0.1)]
+    one, means = gradients(data, more)
+    other, _ = gradients(data, added(None, Spectral([Jacobian()], Exact()), lambda _: 0.5 / 0.6))
+    torch.testing.assert_close(one, 0.6 * other, rtol=1e-4, atol=1e-5)
+    assert means["again"] == pytest.approx(means["regularizer"])
+
+
+def test_targets_may_be_distributions_and_accuracy_goes_by_the_labels(data):
+    share = 0.9 * F.one_hot(data.train.targets, 10) + 0.01
+    soft = replace(data, train=Part(data.train.inputs, share, labels=data.train.targets))
+    hard, hard_means = gradients(data, convex())
+    one, means = gradients(soft, convex())
+    assert not torch.allclose(one, hard)
+    assert means["accuracy"] == hard_means["accuracy"]
+    model = trainer(soft, convex()).model
+    expected = -(share * F.log_softmax(model(soft.train.inputs), 1)).sum(1).mean().item()
+    assert means["objective"] == pytest.approx(expected, rel=1e-6)
+    mean, accuracy = validate(model, soft.train, CrossEntropy())
+    assert mean == pytest.approx(expected, rel=1e-6)
+    assert accuracy == means["accuracy"]
