@@ -2,8 +2,8 @@
 
     python benchmarks/step_cost.py BEFORE AFTER [--rounds 21] [--steps 8]
 
-Each commit is checked out into a folder of its own and has a process of its own, which makes a few steps whenever it
-is asked. The table has the median ratio of processor times AFTER/BEFORE, and the 95 % interval of the mean of its
+Each commit is checked out into a folder of its own and has a process of its own, which makes a few steps when
+asked. The table has the median ratio of processor times AFTER/BEFORE, and the 95 % interval of the mean of its
 logarithm.
 """
 

@@ -22,6 +22,8 @@ Values = Mapping[str, Any]
 
 BESIDE = ("weight", "fraction")
 """Keys of a regularizer's section that are none of its class."""
+PASSED_DOWN = {"of", "target"}
+"""Keys that a section hands on to its matrices; an experiment may set them whatever the regularizer."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def examine(group: str, node: Values, plugins: Sequence[str]) -> None:
     if group == "regularizer" and "weight" not in node:
         raise ConfigError("regularizer.weight has no value", "regularizer", "give it: regularizer.weight=0.2")
     if group == "regularizer" and node.get("_target_") is None:
-        extra = [key for key in node if key not in BESIDE and key != "_target_" and node[key]]
+        extra = [key for key in node if key not in {*BESIDE, *PASSED_DOWN, "_target_"} and node[key]]
         if extra:
             what = f"regularizer.{extra[0]} is given, but regularizer._target_ is not"
             remedy = "name the term's class, as in _target_: jhrun.terms.spectral.Spectral"
@@ -188,7 +190,7 @@ def _aimed(node: Values, data: Dataset, plugins: Sequence[str]) -> Values:
 
 def _arguments(node: Values) -> dict[str, Any]:
     """A section without weight and fraction, and without keys that only the nodes within it take."""
-    inner = {key for _, nested in _within(node) for key in nested}
+    inner = {key for _, nested in _within(node) for key in nested} | PASSED_DOWN
     return {k: v for k, v in node.items() if k == "_target_" or (k not in BESIDE and k not in inner)}
 
 

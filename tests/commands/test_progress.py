@@ -154,7 +154,7 @@ def test_the_jobs_of_a_sweep_are_seen_by_their_files(quick, capsys, tmp_path):
 
 
 def test_jobs_that_are_composed_are_counted(quick, capsys):
-    jobs = _jobs(grid.expand(["seed=range(12)"], "code"), "code")
+    jobs = _jobs(grid.expand(["seed=range(12)"], lambda _: "code"), lambda _: "code")
     assert [job.config["seed"] for job in jobs] == list(range(12))
     said = capsys.readouterr().out.splitlines()
     assert said
@@ -164,7 +164,7 @@ def test_jobs_that_are_composed_are_counted(quick, capsys):
 def test_a_plan_says_what_it_times(quick, capsys):
     tiny = ("model=mlp", "model.widths=[8]", "train.epochs=1", "solver=lanczos")
     with hydra_ready():
-        jobs = [configured((*tiny, f"seed={n}"), "code", n, f"seed={n}") for n in range(2)]
+        jobs = [configured((*tiny, f"seed={n}"), lambda _: "code", n, f"seed={n}") for n in range(2)]
     say_estimate(jobs)
     said = capsys.readouterr().out
     assert re.search(r"^timing a few steps of seed=0, 0 % done, .* so far$", said, re.MULTILINE), said
