@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("commits", nargs="*", metavar="COMMIT", help="the one before, and the one after")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--kinds", nargs="*", default=[], metavar="WORD", help="those whose names hold a word")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
@@ -98,7 +99,7 @@ def main() -> None:
         parser.error("name two commits")
     print(f"{'step':34} {'ms before':>9} {'ratio':>6} {'95 %':>14}")
     with worker(chosen.commits[0]) as before, worker(chosen.commits[1]) as after:
-        for kind in KINDS:
+        for kind in [k for k in KINDS if not chosen.kinds or any(word in k for word in chosen.kinds)]:
             before(kind, chosen.steps)
             after(kind, chosen.steps)
             logs, times = [], []

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -24,7 +25,12 @@ def asks_again(optimizer: Optimizer) -> bool:
         >>> asks_again(torch.optim.Adam(w)), asks_again(torch.optim.LBFGS(w))
         (False, True)
     """
-    step = type(optimizer).step
+    return _asks(type(optimizer))
+
+
+@cache
+def _asks(kind: type[Optimizer]) -> bool:
+    step = kind.step
     closure = inspect.signature(step).parameters.get("closure")
     if closure is None:
         return False
