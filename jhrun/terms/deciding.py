@@ -49,7 +49,7 @@ def measurements(
 
     def graph(batch: Batch) -> Operator:
         # a network of the user's own may draw from the global state (dropout): the same for every way
-        torch.manual_seed(seed)
+        seeds.seed_globally(seed)
         inputs = batch.inputs.detach().requires_grad_()
         with twice_differentiable():
             outputs = model(inputs)

@@ -239,7 +239,7 @@ class Trainer:
     def _gradients(self, batch: Batch, active: Sequence[Active], now: float) -> tuple[Tensor, list[Made]]:
         """Add the gradients of a step's loss to those of the parameters."""
         # a network of the user's own may draw from the global state (dropout): its draws are repeatable too
-        torch.manual_seed(seeds.derive(self.seed, "layers", self.steps_done))
+        seeds.seed_globally(seeds.derive(self.seed, "layers", self.steps_done))
         draws = Draws(self.seed, self.steps_done, self.device)
         network = self.network if _differentiates(active) else self.single
 
