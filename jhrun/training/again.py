@@ -25,12 +25,11 @@ def asks_again(optimizer: Optimizer) -> bool:
         >>> asks_again(torch.optim.Adam(w)), asks_again(torch.optim.LBFGS(w))
         (False, True)
     """
-    return _asks(type(optimizer))
+    return _asks(type(optimizer).step)
 
 
 @cache
-def _asks(kind: type[Optimizer]) -> bool:
-    step = kind.step
+def _asks(step: Callable[..., Any]) -> bool:
     closure = inspect.signature(step).parameters.get("closure")
     if closure is None:
         return False
