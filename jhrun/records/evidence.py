@@ -68,3 +68,16 @@ class Evidence:
             raise ValueError(f"state={self.state!r} needs a reproduction")
         if (self.cost is None) != (not self.network):
             raise ValueError("cost and network need each other: name what the cost was measured on")
+
+
+def state_of(method: object) -> str:
+    """How far a method is confirmed, by the evidence that its class carries.
+
+    Args:
+        method: any object.
+
+    Returns:
+        The state; ``no evidence given`` of a class without any.
+    """
+    found = getattr(method, "evidence", None)
+    return found.state if isinstance(found, Evidence) else "no evidence given"

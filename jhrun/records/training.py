@@ -57,16 +57,19 @@ class TermRecord:
         kind: dotted path of its class.
         title: two or three words.
         meaning: a sentence on its mean value, under ``value``, and on each of its figures, under theirs.
+        confirmed: how far the method is, as in ``Jacobian: effect shown``; empty where there is nothing to say.
     """
 
     name: str
     kind: str
     title: str
     meaning: Mapping[str, str]
+    confirmed: str
 
     def plain(self) -> dict[str, Any]:
         """For JSON; the kind is called ``class`` there."""
-        return {"name": self.name, "class": self.kind, "title": self.title, "meaning": dict(self.meaning)}
+        words = {"name": self.name, "class": self.kind, "title": self.title, "confirmed": self.confirmed}
+        return {**words, "meaning": dict(self.meaning)}
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "TermRecord":
@@ -81,13 +84,13 @@ class TermRecord:
         Raises:
             ValueError: a key is missing, or is no text.
         """
-        texts, meaning = [entry.get(key) for key in ("name", "class", "title")], entry.get("meaning")
+        texts, meaning = [entry.get(key) for key in ("name", "class", "title", "confirmed")], entry.get("meaning")
         if not isinstance(meaning, Mapping) or not isinstance(meaning.get("value"), str):
             raise ValueError("the entry of a term lacks meaning.value")
         if not all(isinstance(text, str) for text in (*texts, *meaning.values())):
-            raise ValueError("the entry of a term lacks name, class or title, or one of its texts is none")
-        name, kind, title = map(str, texts)
-        return cls(name, kind, title, meaning)
+            raise ValueError("the entry of a term lacks a text: name, class, title, confirmed or a meaning")
+        name, kind, title, confirmed = map(str, texts)
+        return cls(name, kind, title, meaning, confirmed)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jhrun.records import Decision
+from jhrun.records import Decision, TermRecord
 from jhrun.reporting import words
 from jhrun.reporting.terms import is_a, term_of, weight_words
 from jhrun.terms import REGULARIZER, Spectral
@@ -36,6 +36,9 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("objective", _choice(config["objective"])),
         ("penalty", _penalty(report)),
     ]
+    states = [term.confirmed for entry in report["terms"] if (term := TermRecord.of(entry)).confirmed]
+    if states:
+        facts.append(("evidence", f"{'; '.join(states)} (jhrun list explains the words)"))
     if regularizer is not None:
         facts.append(("weight", weight_words(config["regularizer"]["weight"], epochs)))
     if config["regularizer"].get("penalties"):
@@ -44,6 +47,7 @@ def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(("directions", "; ".join(map(_decision, report["decisions"]))))
     facts += [
         ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
+        *([("averaging", _choice(config["averaging"]))] if config["averaging"]["_target_"] else []),
         ("epochs", f"{epochs[-1]['epoch'] if epochs else 0} of {config['train']['epochs']}"),
         ("seed", str(config["seed"])),
         ("time", f"{words.duration(report['seconds'])} of training and evaluation"),

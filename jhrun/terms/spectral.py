@@ -9,6 +9,7 @@ from torch import Tensor
 from jhrun.linalg import Direction, Solver, Tracked
 from jhrun.penalties import Penalty, preflight
 from jhrun.records import Decision
+from jhrun.records.evidence import state_of
 from jhrun.terms.directions import Directions
 from jhrun.terms.step import Pass
 from jhrun.terms.term import Look, Term, Value
@@ -45,6 +46,10 @@ class Spectral(Term):
             raise ValueError("penalties is empty: name a matrix, or use regularizer=none")
         self.penalties = list(penalties)
         self.directions = Directions(self.penalties, solver)
+
+    def confirmed(self) -> Mapping[str, str]:
+        """The matrices' states."""
+        return {type(penalty).__name__: state_of(penalty) for penalty in self.penalties}
 
     def preflight(self, look: Look) -> list[str]:
         """Take two examples through each penalty."""

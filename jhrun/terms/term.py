@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from jhrun.objectives import Objective
 from jhrun.records import Batch, Decision
+from jhrun.records.evidence import state_of
 from jhrun.terms.step import Pass, Setting
 
 
@@ -88,6 +89,10 @@ class Term:
             NotImplementedError: the class has none.
         """
         raise NotImplementedError
+
+    def confirmed(self) -> Mapping[str, str]:
+        """How far the method is confirmed, by its evidence: the state by the name of its class."""
+        return {type(self).__name__: state_of(self)}
 
     def preflight(self, look: Look) -> list[str]:  # noqa: ARG002 - most terms fit any network
         """Look at two examples before training begins.

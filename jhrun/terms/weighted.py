@@ -43,7 +43,8 @@ class Weighted:
         """
         kind = type(self.term)
         title, meaning = (getattr(self.term, key, None) for key in ("title", "meaning"))
-        words = {"name": self.name, "class": f"{kind.__module__}.{kind.__qualname__}"}
+        states = ", ".join(f"{name}: {state}" for name, state in self.term.confirmed().items())
+        words = {"name": self.name, "class": f"{kind.__module__}.{kind.__qualname__}", "confirmed": states}
         try:
             return TermRecord.of({**words, "title": title, "meaning": meaning})
         except ValueError as error:

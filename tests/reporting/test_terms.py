@@ -14,10 +14,12 @@ from jhrun.terms import OBJECTIVE, REGULARIZER, Spectral, Task, Term, Weighted
 TASK = Weighted(OBJECTIVE, Task(), lambda _: 1.0).record().plain()
 MATRICES = TASK | {
     "name": REGULARIZER, "class": "jhrun.terms.spectral.Spectral", "title": "penalty", "meaning": Spectral.meaning,
+    "confirmed": "Jacobian: effect shown",
 }  # fmt: skip
 TRADES = MATRICES | {
     "class": "mine.Trades", "title": "TRADES",
     "meaning": {"value": "The mean KL.", "robust": "The share at twins."},
+    "confirmed": "Trades: no evidence given",
 }  # fmt: skip
 TERM = TRADES | {"name": OBJECTIVE, "class": "mine.Mixed", "title": "mixed targets"}
 
@@ -114,6 +116,7 @@ def test_what_was_run_names_objective_regularizer_and_where_there_are_matrices_t
     chosen = {"_target_": "there.Thing"}
     made["config"] |= {"dataset": chosen, "model": chosen, "objective": {"_target_": "mine.Mixed", "alpha": 0.5}}
     made["config"] |= {"optimizer": chosen, "solver": {"_target_": "there.Exact"}, "seed": 0}
+    made["config"]["averaging"] = {"_target_": None}
     made["config"]["train"] = {"batch_size": 1, "epochs": 2}
     facts = dict(describe(made))
     assert facts["objective"] == "Mixed (alpha 0.5)"
