@@ -1,6 +1,7 @@
 """Weights of terms, and targets that are distributions."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from jhrun.linalg import Exact
 from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.penalties import Jacobian
-from jhrun.terms import Spectral, Weighted, added, convex
+from jhrun.terms import Spectral, Term, Value, Weighted, added, convex
 from jhrun.training import Trainer, TrainOptions
 from jhrun.training.validation import validate
 
@@ -86,3 +87,34 @@ def test_targets_may_be_distributions_and_accuracy_goes_by_the_labels(data):
     mean, accuracy = validate(model, soft.train, CrossEntropy())
     assert mean == pytest.approx(expected, rel=1e-6)
     assert accuracy == means["accuracy"]
+
+
+class Batchwise(Term):
+    """The squared mean of a batch's outputs: not a mean over its examples."""
+
+    title = "batchwise"
+    meaning: ClassVar = {"value": "The squared mean of the outputs."}
+    coupled = "sum"
+
+    def __call__(self, step):
+        return Value(step.clean.outputs.mean().square()[None])
+
+
+def test_means_of_a_coupled_term_over_micro_batches_add_up_by_their_sizes(data):
+    """Of 24 examples in parts of 10, 10 and 4: Σ (size/24)·(mean of the part)²."""
+    found = {}
+    for size in (None, 10):
+        some = trainer(data, added(None, Batchwise(), lambda _: 3.0))
+        some.options = replace(some.options, micro_batch=size)
+        some.model.train()
+        batch = next(some.dataset.epoch(0, 24, seed=0))
+        parts = [batch] if size is None else [batch[i : i + size] for i in range(0, 24, size)]
+        some.model.zero_grad()
+        values = [len(part) / 24 * some.model(part.inputs).mean().square() for part in parts]
+        task = CrossEntropy()(some.model(batch.inputs), batch.targets).mean()
+        (task + 3 * sum(values)).backward()
+        expected = torch.cat([p.grad.flatten() for p in some.model.parameters()]).clone()
+        some.take_step(batch)
+        found[size] = torch.cat([p.grad.flatten() for p in some.model.parameters()])
+        torch.testing.assert_close(found[size], expected, rtol=1e-4, atol=1e-7)
+    assert not torch.allclose(found[None], found[10], rtol=1e-3)
