@@ -14,7 +14,7 @@ from jhrun.data import Dataset
 from jhrun.errors import ConfigError
 from jhrun.objectives import Objective
 from jhrun.penalties import Penalty
-from jhrun.schedules import is_schedule, schedule
+from jhrun.schedules import schedule
 from jhrun.terms import Term, Weighted, added, convex
 from jhrun.training import Follow
 
@@ -93,9 +93,8 @@ def matrices(config: Values, data: Dataset, plugins: Sequence[str]) -> list[Pena
 
 def objective(config: Values, plugins: Sequence[str]) -> Objective:
     """The task's loss for each example alone, for those who do not train."""
-    made = door.build("objective", _at_first(config["objective"]), plugins=plugins)
-    found: Any = made.loss if isinstance(made, Term) else made
-    return cast(Objective, found)
+    made, _ = _term("objective", config["objective"], {"train": {"epochs": math.inf}, **config}, None, plugins)
+    return cast(Objective, made.loss if isinstance(made, Term) else made)
 
 
 def examine(group: str, node: Values, plugins: Sequence[str]) -> None:
@@ -158,7 +157,7 @@ def regularizer(config: Values, data: Dataset, plugins: Sequence[str]) -> tuple[
 
 
 def _term(
-    group: str, node: Values, config: Values, data: Dataset, plugins: Sequence[str]
+    group: str, node: Values, config: Values, data: Dataset | None, plugins: Sequence[str]
 ) -> tuple[Any, list[Follow]]:
     """What a section describes, with what is nested in it."""
     epochs = config["train"]["epochs"]
@@ -183,9 +182,11 @@ def _term(
     return found, [*follows, *more]
 
 
-def _aimed(node: Values, data: Dataset, plugins: Sequence[str]) -> Values:
+def _aimed(node: Values, data: Dataset | None, plugins: Sequence[str]) -> Values:
     """A penalty's arguments, with the matrix that its ``target`` stands for."""
-    return {**node, "target": target(node["target"], data, plugins)} if "target" in node else node
+    if data is None or "target" not in node:
+        return node
+    return {**node, "target": target(node["target"], data, plugins)}
 
 
 def _arguments(node: Values) -> dict[str, Any]:
@@ -203,8 +204,3 @@ def _within(node: Values, key: str = "") -> Iterator[tuple[str, Values]]:
                 if "_target_" in item:
                     yield place, item
                 yield from _within(item, place)
-
-
-def _at_first(node: Values) -> dict[str, Any]:
-    """A section whose schedules are at their first values."""
-    return {key: schedule(v, 1)(0) if is_schedule(v) else v for key, v in node.items()}

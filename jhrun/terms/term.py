@@ -123,7 +123,16 @@ class Term:
         return {}
 
     def begin_epoch(self, look: Look) -> Sequence[Decision]:  # noqa: ARG002 - most decide nothing
-        """Prepare an epoch in which the term counts; decisions are recorded before the first step."""
+        """Prepare an epoch in which the term counts; decisions are recorded before the first step.
+
+        A run that goes on in the middle of an epoch does not call it again: what it sets belongs in the state.
+
+        Args:
+            look: at the epoch that begins.
+
+        Returns:
+            Decisions, to be recorded.
+        """
         return ()
 
     def observe(self, step: Pass, done: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002 - most have no memory
