@@ -1,6 +1,7 @@
 """Going on with a run: its own configuration, its last checkpoint, its records up to there."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -95,9 +96,13 @@ def _refuse_bent(folder: RunFolder, values: dict[str, Any], epochs: int) -> None
     Raises:
         ConfigError: there is such a schedule.
     """
-    state = folder.checkpoint("last") / "state.json"
-    info = read_json(state) if state.is_file() else {"epoch": 0, "step": 0}
-    done = info["epoch"] + (info["step"] > 0)
+    if epochs == values["train"]["epochs"]:
+        return
+    done = 0
+    # a checkpoint that is missing or damaged is told where it is loaded
+    with suppress(RunError, KeyError):
+        info = read_json(folder.checkpoint("last") / "state.json")
+        done = info["epoch"] + (info["step"] > 0)
     if bent := courses.bent(values, epochs, done):
         before = values["train"]["epochs"]
         what = f"train.epochs={epochs} instead of {before} would bend {', '.join(bent)}, which was followed so far"
