@@ -150,7 +150,8 @@ def _sum(active: Sequence[Active], found: Mapping[str, Value], size: int, share:
         weight = one.weight if one.fraction == 1 or share is None or coupled else one.weight / share
         if coupled:
             values = values.mean().expand(size)
-        if values.ndim != 1 or len(values) > size:
+        few = one.fraction < 1 and share is not None
+        if values.ndim != 1 or len(values) > size or (len(values) < size and not few):
             shape = tuple(values.shape)
             what = f"{type(one.term).__name__} returned values of shape {shape} for {size} examples"
             raise ConfigError(what, one.name, "return one for each example, or declare coupled")

@@ -208,6 +208,8 @@ class Trainer:
             store: keeps a decision before it is acted on.
         """
         if self.step:
+            # a run that goes on after an epoch's last step makes none before its end
+            self._follow(self.epoch + (self.step - 1) / self.steps)
             return
         self._follow(self.epoch)
         ahead = [self.epoch + step / self.steps for step in range(self.steps)]
