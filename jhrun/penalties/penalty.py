@@ -76,6 +76,13 @@ class Penalty(ABC):
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - most have nothing to load
         """Go back to a state from ``state_dict``, which is on the CPU."""
 
+    def observe(self, done: Tensor) -> None:  # noqa: B027 - most have no state that moves
+        """After the backward pass: the place where a state of its own moves.
+
+        Args:
+            done: whether the step was made, a bool on the device. Where it is false, nothing may change.
+        """
+
     def start(self, operator: Operator) -> Tensor | None:  # noqa: ARG002 - most matrices offer nothing
         """A vector near the top direction that costs nothing, (B, m); None where there is none."""
         return None

@@ -1,6 +1,6 @@
 """The spectral norm of matrices of derivatives, squared, as a term."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -73,7 +73,9 @@ class Spectral(Term):
         return Value(torch.stack(values).mean(0))
 
     def observe(self, step: Pass, done: Tensor) -> Mapping[str, Tensor]:
-        """Tell the memories what the backward pass found; the directions' relative residuals."""
+        """Tell memories and penalties what the backward pass found; the directions' relative residuals."""
+        for penalty in self.penalties:
+            penalty.observe(done)
         relative = [
             residual
             for solver, direction in step.notes.pop(self)
@@ -85,6 +87,11 @@ class Spectral(Term):
         """The iterations of the first penalty's solver."""
         n = self.directions.iterations(look.epoch)
         return {} if n is None else {"iterations": n}
+
+    @property
+    def dispensable(self) -> Collection[str]:
+        """The remembered directions: a run without them finds them anew."""
+        return self.directions.state().keys()
 
     def state_dict(self) -> dict[str, Tensor | Any]:
         """The remembered directions, the decisions, and what the penalties keep."""

@@ -1,6 +1,6 @@
 """Terms: the parts that a training loss is the weighted sum of."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -19,7 +19,8 @@ class Value(NamedTuple):
     Attributes:
         values: one for each example, (B,), with their graph. Of a batch-coupled term, (k,) values whose mean is
             the term's value.
-        figures: detached figures for records and report, by name, (k,) each; an epoch's record has their mean.
+        figures: detached figures for records and report, by name, (k,) each, or one number of the batch; the
+            record of an epoch has their mean.
     """
 
     values: Tensor
@@ -150,6 +151,11 @@ class Term:
     def end_epoch(self, look: Look) -> Mapping[str, float]:  # noqa: ARG002 - most measure nothing
         """Figures of the epoch's record that are no means over its examples."""
         return {}
+
+    @property
+    def dispensable(self) -> Collection[str]:
+        """Names in the state without which a run goes on as well: the checkpoint ``best`` leaves them out."""
+        return ()
 
     def state_dict(self) -> dict[str, Tensor | Any]:
         """State that a resumed run needs: tensors, and plain values as JSON has them, by name."""

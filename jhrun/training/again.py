@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -41,10 +42,12 @@ class Closure:
 
     A first call at the weights that the step began with gives the loss that is there: its gradients are in place.
     Every other call makes them again from the same random numbers; running statistics and memories stay as they
-    are.
+    are. Weights are compared by their values, since a change through ``.data`` raises no version. On a GPU the
+    host waits once for that.
 
     Attributes:
         finite: whether all losses and gradients so far were, a bool on the device.
+        weights: copies of the weights that the step began with.
     """
 
     def __init__(self, optimizer: Optimizer, loss: Tensor, make: Callable[[], Tensor]) -> None:
@@ -56,15 +59,16 @@ class Closure:
             make: adds the gradients at the present weights, and returns their loss.
         """
         self._optimizer, self._loss, self._make = optimizer, loss.detach(), make
-        self._first = self._versions()
+        self.weights = [p.detach().clone() for p in parameters(optimizer)]
+        self._gradients = self._seen()
         self._asked = False
         self.finite = finite(optimizer, loss)
 
     def __call__(self) -> Tensor:
         """The loss, its gradients being those of the parameters."""
-        untouched = not self._asked and self._versions() == self._first
+        fresh = not self._asked and self._seen() == self._gradients and self._at_the_beginning()
         self._asked = True
-        if untouched:
+        if fresh:
             return self._loss
         with torch.enable_grad():
             self._optimizer.zero_grad()
@@ -72,9 +76,14 @@ class Closure:
         self.finite = self.finite & finite(self._optimizer, loss)
         return loss
 
-    def _versions(self) -> list[tuple[int, bool]]:
-        """How often each parameter was changed, and whether it has a gradient."""
-        return [(p._version, p.grad is not None) for p in parameters(self._optimizer)]
+    def _at_the_beginning(self) -> bool:
+        pairs = zip(parameters(self._optimizer), self.weights, strict=True)
+        return all(torch.equal(p, old) for p, old in pairs)
+
+    def _seen(self) -> list[tuple[int, int] | None]:
+        """Which tensor each gradient is, and how often it was changed."""
+        held = [p.grad for p in parameters(self._optimizer)]
+        return [None if g is None else (id(g), g._version) for g in held]
 
 
 def step_again(optimizer: Optimizer, closure: Closure) -> Tensor:
@@ -89,25 +98,30 @@ def step_again(optimizer: Optimizer, closure: Closure) -> Tensor:
     """
     if closure.finite.is_cpu and not closure.finite:
         return closure.finite
-    weights = [p.detach().clone() for p in parameters(optimizer)]
-    before = {p: {k: _kept(v) for k, v in state.items()} for p, state in optimizer.state.items()}
+    before = {p: {name: _kept(value) for name, value in state.items()} for p, state in optimizer.state.items()}
+    groups = [{name: value for name, value in g.items() if name != "params"} for g in optimizer.param_groups]
     step: Any = optimizer.step
     step(closure)
     good = closure.finite
     if good.is_cpu and good:
         return good
     with torch.no_grad():
-        for p, old in zip(parameters(optimizer), weights, strict=True):
+        for p, old in zip(parameters(optimizer), closure.weights, strict=True):
             p.copy_(torch.where(good, p, old))
-    for p, state in optimizer.state.items():
-        for name, value in state.items():
-            if isinstance(value, Tensor):
-                old = before.get(p, {}).get(name, torch.zeros_like(value))
-                # what a first step begins is zero where the step is not made
-                value.copy_(torch.where(good.to(value.device), value, old))
     if good.is_cpu:
         optimizer.state.clear()
         optimizer.state.update(before)
+        for group, kept in zip(optimizer.param_groups, groups, strict=True):
+            held = group["params"]
+            group.clear()
+            group.update(params=held, **kept)
+        return good
+    for p, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                # what a first step begins is zero where the step is not made
+                old = before.get(p, {}).get(name, torch.zeros_like(value))
+                value.copy_(torch.where(good.to(value.device), value, old))
     return good
 
 
@@ -124,4 +138,4 @@ def parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _kept(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
+    return value.clone() if isinstance(value, Tensor) else deepcopy(value)

@@ -1,6 +1,6 @@
 """Averaged weights: a second network whose weights are a mean of those that training passes through."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -61,7 +61,8 @@ class Averages:
             done: a bool on the device.
         """
         assert self._model is not None
-        if done.is_cpu:
+        # the first move is a copy, not a mean: until then the host waits
+        if done.is_cpu or not self.moves:
             if done:
                 self._model.update_parameters(model)
                 self.moves += 1
@@ -131,8 +132,11 @@ class EMA(Averages):
         self.decay = float(decay)
 
     def _made(self, model: nn.Module) -> AveragedModel:
-        function = get_ema_multi_avg_fn(self.decay)  # type: ignore[no-untyped-call]
-        return AveragedModel(model, multi_avg_fn=function, use_buffers=True)
+        # not once and for all: the decay may follow a schedule
+        def move(averages: Sequence[Tensor], weights: Sequence[Tensor], moves: Tensor | int) -> None:
+            get_ema_multi_avg_fn(self.decay)(averages, weights, moves)  # type: ignore[no-untyped-call]
+
+        return AveragedModel(model, multi_avg_fn=move, use_buffers=True)
 
 
 class SWA(Averages):

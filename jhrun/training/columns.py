@@ -27,7 +27,7 @@ class Columns:
         """Add figures, if the step was made.
 
         Args:
-            figures: by name, one for each of some examples.
+            figures: by name, one for each of some examples, or one of all.
             done: a bool on the device; None for yes.
         """
         self.merge(*self.summed(figures), done)
@@ -35,7 +35,7 @@ class Columns:
     def summed(self, figures: Mapping[str, Tensor]) -> tuple[list[str], Tensor]:
         """Names; and their sums, then their counts, (2·names,), float64."""
         sums = torch.stack([values.detach().double().sum() for values in figures.values()])
-        sizes = tuple(len(values) for values in figures.values())
+        sizes = tuple(values.numel() for values in figures.values())
         if sizes not in self._counts:
             # a device need not be sent counts that come again
             self._counts[sizes] = torch.tensor(sizes, dtype=torch.float64).to(sums.device)

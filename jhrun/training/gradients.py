@@ -129,7 +129,7 @@ def _made(
     for one in sorted(active, key=lambda a: not a.term.differentiates):
         if one.name in passes:
             found[one.name] = one.term(passes[one.name])
-    losses = _sum(active, found, len(batch), share)
+    losses = _sum(active, found, len(batch), len(part) if part is not None else None, share)
     figures = {"loss": losses.detach()}
     if (clean := step.made) is not None and (labels := batch.labels) is not None:
         figures["accuracy"] = clean.outputs.detach().argmax(1) == labels
@@ -139,21 +139,38 @@ def _made(
     return Made(step, losses, figures, [(one, passes[one.name]) for one in active if one.name in passes])
 
 
-def _sum(active: Sequence[Active], found: Mapping[str, Value], size: int, share: float | None) -> Tensor:
-    """Σ weight·term for each example; a batch-coupled term is added to each as its mean."""
+def _sum(
+    active: Sequence[Active], found: Mapping[str, Value], size: int, few: int | None, share: float | None
+) -> Tensor:
+    """Σ weight·term for each example; a batch-coupled term is added to each as its mean.
+
+    Args:
+        active: the terms.
+        found: their values, by name.
+        size: examples worked on, B.
+        few: so many of them are of the part.
+        share: the part's of the whole step.
+
+    Returns:
+        (B,), those of the part first.
+
+    Raises:
+        ConfigError: a term has another number of values than examples.
+    """
     total: Tensor | None = None
     for one in active:
         if one.name not in found:
             continue
-        values = found[one.name].values
-        coupled = one.term.coupled != "no"
-        weight = one.weight if one.fraction == 1 or share is None or coupled else one.weight / share
-        if coupled:
-            values = values.mean().expand(size)
-        few = one.fraction < 1 and share is not None
-        if values.ndim != 1 or len(values) > size or (len(values) < size and not few):
+        values, weight, seen = found[one.name].values, one.weight, size
+        if one.fraction < 1 and few is not None and share is not None:
+            seen = few
+            # in parts of a step, a mean counts by the examples that it is of
+            weight = weight * few / (size * share) if one.term.coupled != "no" else weight / share
+        if one.term.coupled != "no":
+            values, seen = values.mean().expand(size), size
+        if values.shape != (seen,):
             shape = tuple(values.shape)
-            what = f"{type(one.term).__name__} returned values of shape {shape} for {size} examples"
+            what = f"{type(one.term).__name__} returned values of shape {shape} for {seen} examples"
             raise ConfigError(what, one.name, "return one for each example, or declare coupled")
         scaled = values if weight == 1 else weight * values
         if total is None:

@@ -1,7 +1,7 @@
 """Updates of the weights that were refused: the first one's reasons, kept on the device until the host looks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +15,6 @@ NAMED = 8
 
 REMEDY = "lower optimizer.lr or regularizer.weight; a checkpoint, if one was saved, holds finite weights"
 
-WORDS = {"objective": "task loss", "regularizer": "penalty"}
-"""Of terms by their names; others are called by them."""
-
 
 class Refusals:
     """The first step that was refused, kept on the device until it is asked for.
@@ -27,14 +24,14 @@ class Refusals:
             ``NAMED`` least of their indices, float64.
     """
 
-    def __init__(self, terms: Sequence[str], device: torch.device) -> None:
+    def __init__(self, terms: Mapping[str, str], device: torch.device) -> None:
         """Begin with none.
 
         Args:
-            terms: names of the terms of the loss.
+            terms: titles of the terms of the loss, by name.
             device: where training is.
         """
-        self.terms = list(terms)
+        self.terms = dict(terms)
         self.kept = torch.zeros(1 + 1 + len(terms) + 1 + NAMED, dtype=torch.float64, device=device)
         self._places: dict[tuple[str, ...], Tensor] = {}
 
@@ -78,7 +75,7 @@ class Refusals:
         if not step:
             return None
         sums, (count, *indices) = rest[: len(self.terms)], rest[len(self.terms) :]
-        bad = [WORDS.get(name, name) for name, s in zip(self.terms, sums, strict=True) if not math.isfinite(s)]
+        bad = [title for title, s in zip(self.terms.values(), sums, strict=True) if not math.isfinite(s)]
         # the loss is made of the terms: it alone is not finite where they add up to too much
         what = bad or (["loss"] if not math.isfinite(loss) else ["gradient"])
         named = tuple(int(index) for index in indices if math.isfinite(index))

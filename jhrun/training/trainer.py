@@ -113,7 +113,9 @@ class Trainer:
         self.device = self.dataset.train.targets.device
         self.columns = Columns(self.device)
         self.skipped = torch.zeros(2, dtype=torch.float64, device=self.device)
-        self.refusals = Refusals([one.name for one in self.terms], self.device)
+        self.refusals = Refusals(
+            {one.name: getattr(one.term, "title", one.name) for one in self.terms}, self.device
+        )
         redrawn = (self.dataset.crop > 0 or self.dataset.flip) and self.dataset.hold == 1
         self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
         self.copies = self._copies()
@@ -296,7 +298,8 @@ class Trainer:
         if refusal is not None and (not self.skipping or batches == self.steps):
             raise refusal.error(self.steps, skipping=self.skipping)
         self.means = self.columns.means(totals)
-        bad = [name.replace("_", " ") for name, value in self.means.items() if not math.isfinite(value)]
+        titles = self.refusals.terms
+        bad = [titles.get(name, name) for name, value in self.means.items() if not math.isfinite(value)]
         if bad:
             self._refuse(" and ".join(bad), self.steps_done)
 
@@ -407,8 +410,8 @@ class Trainer:
         if improved:
             rule = "highest validation accuracy" if self.dataset.classes else "lowest validation loss"
             chosen = {**checkpoint.info, "selection": {"rule": rule, "part": "validation"}}
-            # nobody goes on from it: what terms keep of all examples need not be kept twice
-            state = {name: t for name, t in checkpoint.state.items() if not name.startswith(TERM)}
+            spared = {f"{TERM}{one.name}.{name}" for one in self.terms for name in one.term.dispensable}
+            state = {name: t for name, t in checkpoint.state.items() if name not in spared}
             save("best", replace(checkpoint, info=chosen, state=state))
         save("last", checkpoint)
 
@@ -418,7 +421,10 @@ class Trainer:
             return
         if self.averages.every == "epoch" and self.averages.due(self.epoch + 1):
             self.averages.move(self.model, torch.ones((), dtype=torch.bool))
-        self.averages.settle(batch.inputs for batch in self.dataset.train.batches(self.options.batch_size))
+        size = min(self.options.batch_size, len(self.dataset.train))
+        batches = self.dataset.train.batches(size)
+        # a last batch of few would count as much as the others
+        self.averages.settle(batch.inputs for batch in batches if len(batch) == size)
 
     def _improved(self, line: EpochRecord) -> bool:
         """Whether no epoch before was better, by accuracy or, without classes, by loss; remembers the best."""

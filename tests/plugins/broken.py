@@ -22,7 +22,7 @@ class Alone(Penalty):
 
 
 class Counting(Penalty):
-    """A matrix with a memory of its own: how often it was made."""
+    """A matrix with a memory of its own: how many steps were made."""
 
     frame = "outputs"
 
@@ -30,8 +30,10 @@ class Counting(Penalty):
         self.made = torch.zeros(())
 
     def operator(self, forward: Forward) -> Operator:
-        self.made += 1
         return Jacobian().operator(forward)
+
+    def observe(self, done: Tensor) -> None:
+        self.made += done
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"made": self.made}

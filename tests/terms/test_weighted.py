@@ -11,6 +11,7 @@ from torch.optim import SGD
 from jhrun.config.loss import loss
 from jhrun.data import Part
 from jhrun.data.digits import digits
+from jhrun.errors import ConfigError
 from jhrun.linalg import Exact
 from jhrun.models import MLP
 from jhrun.objectives import CrossEntropy
@@ -98,6 +99,42 @@ class Batchwise(Term):
 
     def __call__(self, step):
         return Value(step.clean.outputs.mean().square()[None])
+
+
+class Given(Term):
+    """Values and figures as they are handed in."""
+
+    title = "given"
+    meaning: ClassVar = {"value": "Given values."}
+
+    def __init__(self, values, figures=None, coupled="no"):
+        self.values, self.figures, self.coupled = values, figures or {}, coupled
+
+    def __call__(self, step):
+        return Value(self.values(step.clean), self.figures)
+
+
+@pytest.mark.parametrize("values", [lambda made: made.losses.mean()[None], lambda made: made.losses[:-1]])
+def test_too_few_values_are_refused(values, data):
+    with pytest.raises(ConfigError, match=r"Given returned values of shape \(\d+,\) for 24 examples"):
+        gradients(data, added(None, Given(values), lambda _: 1.0))
+
+
+def test_a_figure_may_be_one_number_of_a_batch(data):
+    term = Given(lambda made: made.losses, {"share": torch.tensor(0.25)})
+    assert gradients(data, added(None, term, lambda _: 1.0))[1]["regularizer.share"] == 0.25
+
+
+@pytest.mark.parametrize("size", [None, 10, 5])
+def test_a_coupled_mean_over_a_part_counts_by_its_examples(size, data):
+    """Of the losses a mean adds up: whatever the micro-batches, the loss is the same."""
+    term = Given(lambda made: made.losses, coupled="sum")
+    some = trainer(data, added(None, term, lambda _: 3.0, fraction=0.25))
+    some.options = replace(some.options, micro_batch=size)
+    some.model.train()
+    some.take_step(next(some.dataset.epoch(0, 24, seed=0)))
+    means = some.running()
+    assert means["loss"] == pytest.approx(means["objective"] + 3 * means["regularizer"], rel=1e-5)
 
 
 def test_means_of_a_coupled_term_over_micro_batches_add_up_by_their_sizes(data):

@@ -22,9 +22,9 @@ from jhrun.training.state import optimizer_tensors, terms_state
 class Sam(SGD):
     """SGD along the gradient at w + ρ·∇/‖∇‖; or, as some write it, without a first call of the closure."""
 
-    def __init__(self, params, lr, rho=0.05, momentum=0.9, asks_first=True):
+    def __init__(self, params, lr, rho=0.05, momentum=0.9, asks_first=True, by_data=False):
         super().__init__(params, lr=lr, momentum=momentum)
-        self.rho, self.asks_first, self.losses = rho, asks_first, []
+        self.rho, self.asks_first, self.by_data, self.losses = rho, asks_first, by_data, []
 
     @torch.no_grad()
     def step(self, closure):
@@ -34,7 +34,10 @@ class Sam(SGD):
         size = torch.nn.utils.get_total_norm([p.grad for p in held])
         before = [p.clone() for p in held]
         for p in held:
-            p.add_(p.grad, alpha=self.rho / float(size))
+            # a change of .data raises no version
+            (p.data if self.by_data else p).add_(p.grad, alpha=self.rho / float(size))
+        for group in self.param_groups:
+            group["steps"] = group.get("steps", 0) + 1
         self.losses.append(float(closure()))
         for p, old in zip(held, before, strict=True):
             p.copy_(old)
@@ -67,10 +70,11 @@ def first(trainer):
     return next(trainer.dataset.epoch(0, 16, seed=1))
 
 
+@pytest.mark.parametrize("by_data", [True, False])
 @pytest.mark.parametrize("asks_first", [True, False])
-def test_a_sharpness_aware_step_is_that_of_a_loop_by_hand(asks_first):
+def test_a_sharpness_aware_step_is_that_of_a_loop_by_hand(asks_first, by_data):
     """Twice the same batch and draws: w ← w − lr·∇(w + ρ∇/‖∇‖)."""
-    one = trainer(lambda p: Sam(p, 0.1, momentum=0, asks_first=asks_first), norm="none")
+    one = trainer(lambda p: Sam(p, 0.1, momentum=0, asks_first=asks_first, by_data=by_data), norm="none")
     twin = trainer(lambda p: SGD(p, 0.1), norm="none")
     batch = first(one)
     twin.model.train()
@@ -113,7 +117,7 @@ def test_a_second_pass_that_is_not_finite_undoes_the_step(begun):
     batch = first(one)
     if begun:
         one.take_step(batch)
-    before = state(one)
+    before, counted = state(one), one.optimizer.param_groups[0].get("steps")
     one.optimizer.rho = float("inf")
     one.take_step(batch)
     after = state(one)
@@ -125,6 +129,17 @@ def test_a_second_pass_that_is_not_finite_undoes_the_step(begun):
         elif name.endswith("known"):
             assert not tensor.any()
     assert int(one.skipped[0]) == 1
+    assert one.optimizer.param_groups[0].get("steps") == counted
+
+
+def test_gradients_that_were_zeroed_in_place_are_made_again():
+    w = nn.Parameter(torch.ones(2))
+    made, calls = Sam([w], 0.1), []
+    w.grad = torch.ones(2)
+    closure = Closure(made, torch.tensor(1.0), lambda: calls.append(1) or torch.tensor(2.0))
+    made.zero_grad(set_to_none=False)
+    assert closure() == 2
+    assert calls == [1]
 
 
 def test_a_first_step_that_is_not_made_leaves_no_state():

@@ -1,6 +1,7 @@
 """Averaged weights: closed forms, what is validated and kept, and steps that are refused."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from jhrun.data.digits import digits
 from jhrun.models import CNN, MLP
 from jhrun.objectives import CrossEntropy
 from jhrun.terms import convex
-from jhrun.training import Checkpoint, Trainer, TrainOptions
+from jhrun.training import Checkpoint, Follow, Trainer, TrainOptions
 from jhrun.training.averages import EMA, SWA, averaged_weights
 from jhrun.training.validation import validate
 
@@ -123,6 +124,23 @@ def test_a_checkpoint_has_both_sets_and_goes_on_bit_for_bit(averages):
     second.restore(copies["last", 2])
     run(second)
     assert torch.equal(weights(second.evaluated), weights(whole.evaluated))
+
+
+def test_a_decay_may_follow_a_schedule():
+    averages = EMA(decay=0.5)
+    trainer = make(averages, epochs=2)
+    trainer.follows = [Follow(averages, "decay", lambda epoch: 0.5 if epoch < 1 else 0.0)]
+    run(trainer)
+    # of decay 0 the average is the last weights
+    assert torch.equal(weights(trainer.evaluated), weights(trainer.model))
+
+
+def test_a_last_batch_of_one_image_has_no_statistics():
+    trainer = make(SWA(start=0), network=CNN, epochs=1, drop_last=True)
+    trainer.dataset = replace(trainer.dataset, train=trainer.dataset.train[:33])
+    run(trainer)
+    norm = next(m for m in trainer.evaluated.modules() if isinstance(m, nn.BatchNorm2d))
+    assert int(norm.num_batches_tracked) == 2
 
 
 def test_an_average_that_never_begins_is_refused():

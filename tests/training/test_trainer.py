@@ -150,6 +150,25 @@ def in_pieces(make, folder, stops):
     return current, records
 
 
+def test_a_run_that_goes_on_after_an_epoch_s_last_step_has_the_values_of_that_step(tmp_path):
+    """No step is left in the epoch; its validation asks the objective all the same."""
+
+    class Scaled(CrossEntropy):
+        scale = 1.0
+
+        def __call__(self, outputs, targets):
+            return self.scale * super().__call__(outputs, targets)
+
+    def make(init=0):
+        objective = Scaled()
+        follows = [Follow(objective, "scale", lambda epoch: 1 + epoch)]
+        return trainer(objective=objective, init=init, follows=follows)
+
+    whole = Log().run(make(init=100)).records
+    _, records = in_pieces(make, tmp_path, [STEPS, 2 * STEPS])
+    assert [r.validation_loss for r in records] == [r.validation_loss for r in whole]
+
+
 def augmented():
     return some_digits(crop=1, flip=True)
 
