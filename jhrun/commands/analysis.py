@@ -48,7 +48,7 @@ def run_curvature(
         plugins: packages that the configuration may name.
         decisions: of the run's ``solver=auto``.
     """
-    objective = loss.objective(values, plugins)
+    objective = loss.objective(values, plugins, max(epoch - 1, 0))
     with Progress("curvature", len(part)) as progress:
         found = curvature(
             model,
@@ -92,7 +92,7 @@ def estimator(
         The first penalty and the solver; None without a penalty, and for a distance to a target, whose norm is not
         measured and which need not be loaded.
     """
-    first = values["regularizer"].get("penalties", [])[:1]
+    first = (values["regularizer"].get("penalties") or [])[:1]
     if not first or "target" in first[0]:
         return None
     own = {**values, "regularizer": {**values["regularizer"], "penalties": first}}

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from jhrun.commands.environment import changes, environment, resumed
-from jhrun.commands.failures import memory_named
+from jhrun.commands.failures import memory_named, plugins_named
 from jhrun.commands.session import say
 from jhrun.config import courses, stored
 from jhrun.config.overrides import typed_keys
@@ -113,10 +113,9 @@ def restore(
     folder: RunFolder,
     trainer: Trainer,
     values: dict[str, Any],
+    call: dict[str, Any],
     command: str,
     other: Sequence[str] = (),
-    *,
-    forced: bool = False,
 ) -> None:
     """Go back to the last checkpoint, drop what came after it, and write down how the run goes on.
 
@@ -124,14 +123,15 @@ def restore(
         folder: of the run.
         trainer: freshly made from ``values``, on its device.
         values: the run's configuration from now on.
+        call: what the call composed: its ``resume_force`` goes on under other circumstances too.
         command: as typed.
         other: where that is forced upon it, ``key: before → after`` each.
-        forced: whether to go on under other circumstances too.
 
     Raises:
         RunError: the checkpoint is gone or does not fit, or code, PyTorch, device or data are others.
         ConfigError: the run has been trained for longer than it now should.
     """
+    forced = call["resume_force"]
     before = read_json(folder.environment)
     here = environment(trainer.device, command, values)
     different, allowed = changes(before, here)
@@ -140,7 +140,7 @@ def restore(
     if any(folder.path.glob("checkpoints/last*/state.json")):
         checkpoint = Checkpoint.load(folder.checkpoint("last"))
         try:
-            with memory_named("free some, and type the same again"):
+            with memory_named("free some, and type the same again"), plugins_named(call["plugins"]):
                 trainer.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             what = f"the checkpoint does not fit the run's network ({error})"

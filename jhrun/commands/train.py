@@ -69,10 +69,10 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         device = objects.device(values["device"])
         logger = objects.logger(values, call["plugins"])
         # whatever can be wrong with the call is told before there is a folder, or anything in it is changed
-        trainer, attacks = _built(values, device, call["plugins"], overrides)
+        with plugins_named(call["plugins"]):
+            trainer, attacks = _built(values, device, call["plugins"], overrides)
+            warnings = preflighted(trainer) if resume is None else []
         if resume is None:
-            with plugins_named(call["plugins"]):
-                warnings = preflighted(trainer)
             stack.enter_context(made(output))
             stack.enter_context(Lock(output))
             folder = claim(output, values, overrides, device)
@@ -83,9 +83,11 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         else:
             command = shlex.join(["jhrun", "train", *overrides])
             with records_read(folder):
-                restore(folder, trainer, values, command, different, forced=call["resume_force"])
+                restore(folder, trainer, values, call, command, different)
             if trainer.steps_done == 0:
-                _note(folder, trainer, preflighted(trainer))
+                with plugins_named(call["plugins"]):
+                    warnings = preflighted(trainer)
+                _note(folder, trainer, warnings)
             finish = _kept(stack, folder)
         if logger is not None:
             stack.callback(logger.close)
@@ -216,9 +218,11 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
             shown_now = [f"loss {means['loss']:.3g}"]
             if "accuracy" in means:
                 shown_now.append(f"acc {100 * means['accuracy']:.1f}%")
-            shown_now += [
-                f"{one.term.title} {means[one.name]:.3g}" for one in trainer.terms[1:] if one.name in means
-            ]
+            for one in trainer.terms:
+                if one.name in means and not one.term.plain:
+                    shown_now.append(f"{one.term.title} {means[one.name]:.3g}")
+                own = (name for name in means if name.startswith(f"{one.name}."))
+                shown_now += [f"{name.partition('.')[2]} {means[name]:.3g}" for name in own]
             figures = ", ".join(shown_now)
         running(trainer.steps_done, f"epoch {min(trainer.epoch + 1, epochs)}/{epochs}", detail=figures)
 

@@ -8,7 +8,7 @@ sets the others.
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, Union, get_args, get_origin
 
 from torch.optim import Optimizer
 
@@ -45,15 +45,15 @@ def built(
         ConfigError: an argument is refused, at the first value or at a later one, or cannot follow a schedule.
     """
     key = key or group
-    courses = {name: value for name, value in node.items() if is_schedule(value)}
+    kinds = door.parameters(group, node.get("_target_"), plugins)
+    courses = {k: v for k, v in node.items() if is_schedule(v) and not (k in kinds and _mapping(kinds[k]))}
     if not courses:
         return door.build(group, node, plugins=plugins, **context), []
-    kinds = inspect.signature(door.target(group, node.get("_target_"), plugins)).parameters
     first, follows = dict(node), []
     lines: dict[str, tuple[Callable[[float], float], bool]] = {}
     for name, value in courses.items():
         try:
-            lines[name] = schedule(value, epochs), name in kinds and _whole(kinds[name].annotation)
+            lines[name] = schedule(value, epochs), name in kinds and _whole(kinds[name])
         except ValueError as error:
             raise ConfigError(f"{key}.{name}={written_as(value)}: {error}", "", "") from error
         first[name] = _value(lines[name][0](0), lines[name][1])
@@ -87,11 +87,22 @@ def bent(values: Values, epochs: int, done: int) -> list[str]:
 
     Returns:
         Their keys.
+
+    Raises:
+        ConfigError: of such a length a schedule cannot be.
     """
     moments = [epoch / _MOMENTS for epoch in range(done * _MOMENTS)]
     found = []
     for key, written_so in _schedules(values):
-        one, other = (schedule(written_so, length) for length in (values["train"]["epochs"], epochs))
+        try:
+            one = schedule(written_so, values["train"]["epochs"])
+        except ValueError:
+            # a mapping of other things by number
+            continue
+        try:
+            other = schedule(written_so, epochs)
+        except ValueError as error:
+            raise ConfigError(f"{key}={written_as(written_so)}: {error}", "", "start a new run") from error
         if any(one(moment) != other(moment) for moment in moments):
             found.append(key)
     return found
@@ -107,10 +118,23 @@ def _schedules(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield from _schedules(value, f"{key}.{name}" if key else str(name))
 
 
-def _whole(annotation: Any) -> bool:
-    """Whether an argument is a whole number, by its annotation."""
-    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+def _kinds(parameter: inspect.Parameter) -> tuple[Any, ...]:
+    """The kinds of an argument, by its annotation; of one without an annotation, by its default."""
+    annotation = parameter.annotation
+    if annotation is inspect.Parameter.empty:
+        return (type(parameter.default),)
+    return get_args(annotation) if get_origin(annotation) in {UnionType, Union} else (annotation,)
+
+
+def _whole(parameter: inspect.Parameter) -> bool:
+    """Whether an argument is a whole number."""
+    kinds = _kinds(parameter)
     return int in kinds and float not in kinds
+
+
+def _mapping(parameter: inspect.Parameter) -> bool:
+    """Whether an argument is a mapping itself, as of weights by class."""
+    return any((get_origin(kind) or kind) in {dict, Mapping} for kind in _kinds(parameter))
 
 
 def _value(number: float, whole: bool) -> float:

@@ -134,6 +134,25 @@ def examined(
     return factory
 
 
+def parameters(group: str, name: Any, plugins: Sequence[str] = ()) -> Mapping[str, inspect.Parameter]:
+    """The arguments of what a ``_target_`` names, their annotations as objects where they can be found.
+
+    Args:
+        group: one of ``PACKAGES``.
+        name: dotted.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        Parameters by name.
+    """
+    found = target(group, name, plugins)
+    try:
+        # of a module with ``from __future__ import annotations`` they are text
+        return inspect.signature(found, eval_str=True).parameters
+    except NameError:
+        return inspect.signature(found).parameters
+
+
 def target(group: str, name: Any, plugins: Sequence[str] = ()) -> Callable[..., Any]:
     """What a ``_target_`` names, if the group may open for it.
 

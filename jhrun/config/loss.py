@@ -91,9 +91,21 @@ def matrices(config: Values, data: Dataset, plugins: Sequence[str]) -> list[Pena
     return [door.build("regularizer", _aimed(node, data, plugins), plugins=plugins) for node in nodes]
 
 
-def objective(config: Values, plugins: Sequence[str]) -> Objective:
-    """The task's loss for each example alone, for those who do not train."""
-    made, _ = _term("objective", config["objective"], {"train": {"epochs": math.inf}, **config}, None, plugins)
+def objective(config: Values, plugins: Sequence[str], epoch: int = 0) -> Objective:
+    """The task's loss for each example alone, for those who do not train.
+
+    Args:
+        config: with an objective; of a run, if the objective follows a schedule.
+        plugins: packages that the user trusts in this call.
+        epoch: at which its arguments are taken, counted from 0.
+
+    Returns:
+        The loss.
+    """
+    whole = {"train": {"epochs": math.inf}, **config}
+    made, follows = _term("objective", config["objective"], whole, None, plugins)
+    for one in follows:
+        one.at(epoch)
     return cast(Objective, made.loss if isinstance(made, Term) else made)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from jhrun.errors import ConfigError
 from jhrun.terms import Weighted
 
 _PREFIX = "optimizer."
@@ -14,30 +15,64 @@ TERM, COPY = "term.", "copy."
 """How the names of the terms' tensors begin, and those of their further networks."""
 
 
+Groups = list[dict[str, Any]]
+
+
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """State of every parameter, by its position: ``optimizer.POSITION.NAME``.
+    """Tensors in the state of every parameter, by its position: ``optimizer.POSITION.NAME``."""
+    return {
+        f"{_PREFIX}{position}.{name}": value
+        for position, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def plain_groups(optimizer: Optimizer) -> Groups:
+    """The plain values of each parameter group."""
+    return [{k: v for k, v in g.items() if k != "params" and _plain(v)} for g in optimizer.param_groups]
+
+
+def optimizer_values(optimizer: Optimizer, given: Groups) -> dict[str, Any]:
+    """What an optimizer keeps beside tensors: numbers in its state, and values of its groups that it has changed.
 
     Args:
         optimizer: after any number of steps.
+        given: its groups' values before the first step: those are configuration.
 
     Returns:
-        Its tensors; learning rate and the like are configuration and are not in it.
+        ``state``, by ``POSITION.NAME``; ``groups``, a mapping for each.
 
     Raises:
-        TypeError: the optimizer keeps something else than tensors, which could not be restored.
+        ConfigError: it keeps something else, which could not be restored.
     """
-    tensors = {}
+    state = {}
     for position, entries in optimizer.state_dict()["state"].items():
         for name, value in entries.items():
             if isinstance(value, Tensor):
-                tensors[f"{_PREFIX}{position}.{name}"] = value
-            elif value is not None:
-                raise TypeError(f"the optimizer's state {name!r} is {type(value).__name__}: it must be a tensor")
-    return tensors
+                continue
+            if not _plain(value):
+                what = f"the optimizer keeps {name!r}, a {type(value).__name__}, which no checkpoint can hold"
+                raise ConfigError(what, type(optimizer).__name__, "use one whose state is tensors and numbers")
+            state[f"{position}.{name}"] = value
+    now = plain_groups(optimizer)
+    groups = [
+        {key: value for key, value in group.items() if key != "lr" and (key not in old or old[key] != value)}
+        for group, old in zip(now, given, strict=True)
+    ]
+    return {"state": state, "groups": groups}
 
 
-def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put the state back, on each parameter's own device, with the dtypes that it was saved in."""
+def restore_optimizer(
+    optimizer: Optimizer, tensors: Mapping[str, Tensor], values: Mapping[str, Any] | None = None
+) -> None:
+    """Put the state back, on each parameter's own device, with the dtypes that it was saved in.
+
+    Args:
+        optimizer: freshly made.
+        tensors: saved ones, the optimizer's among them.
+        values: from ``optimizer_values``.
+    """
     parameters = [(p, group) for group in optimizer.param_groups for p in group["params"]]
     optimizer.state.clear()
     for key, tensor in tensors.items():
@@ -48,6 +83,16 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
             counted = group.get("fused") or group.get("capturable")
             device = parameter.device if tensor.ndim or counted else torch.device("cpu")
             optimizer.state[parameter][name] = tensor.to(device, copy=True)
+    kept = values or {"state": {}, "groups": []}
+    for key, value in kept["state"].items():
+        position, name = key.split(".", 1)
+        optimizer.state[parameters[int(position)][0]][name] = value
+    for group, changed in zip(optimizer.param_groups, kept["groups"], strict=False):
+        group.update(changed)
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def terms_state(terms: Sequence[Weighted]) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:

@@ -31,6 +31,8 @@ from jhrun.training.state import (
     TERM,
     copies_state,
     optimizer_tensors,
+    optimizer_values,
+    plain_groups,
     restore_copies,
     restore_optimizer,
     restore_terms,
@@ -119,6 +121,7 @@ class Trainer:
         redrawn = (self.dataset.crop > 0 or self.dataset.flip) and self.dataset.hold == 1
         self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
         self.copies = self._copies()
+        self._given = plain_groups(self.optimizer)
         if self.averages is not None:
             if not self.averages.due(self.options.epochs):
                 epochs = f"{self.options.epochs} epochs"
@@ -191,6 +194,9 @@ class Trainer:
             for batch in batches:
                 begun = time.perf_counter()
                 self.take_step(batch)
+                if self.steps_done == 1:
+                    # before hours are spent: an optimizer that keeps what cannot be saved is refused
+                    optimizer_values(self.optimizer, self._given)
                 if self.step == self.steps or self.steps_done % self.options.log_steps == 0:
                     self.meet()
                 self.seconds += time.perf_counter() - begun
@@ -315,6 +321,7 @@ class Trainer:
         info["selection"] = {"rule": "last epoch", "part": None}
         info["data"] = self.data
         remembered, info["terms"] = terms_state(self.terms)
+        info["optimizer"] = optimizer_values(self.optimizer, self._given)
         state = {**self.columns.state_dict(), "skipped": self.skipped, **optimizer_tensors(self.optimizer)}
         state |= copies_state(self.copies) | remembered
         state |= {} if self.averages is None else self.averages.state_dict()
@@ -324,7 +331,7 @@ class Trainer:
         """Go back to where a checkpoint was made."""
         self.model.load_state_dict(dict(checkpoint.weights))
         restore_copies(self.copies, checkpoint.state)
-        restore_optimizer(self.optimizer, checkpoint.state)
+        restore_optimizer(self.optimizer, checkpoint.state, checkpoint.info["optimizer"])
         self.columns.load_state_dict(checkpoint.state)
         if self.averages is not None:
             self.averages.load_state_dict(checkpoint.state)

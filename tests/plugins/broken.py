@@ -65,3 +65,39 @@ class Pairs(Term):
     def __call__(self, step: Pass) -> Value:
         outputs = step.clean.outputs
         return Value((outputs[1:] - outputs[:-1]).square().mean(1))
+
+
+class Forgetful(Term):
+    """A term that cannot go back to its own state, and none that can be copied."""
+
+    title = "forgetful"
+    meaning: ClassVar = {"value": "The task's loss."}
+
+    def __init__(self, copied: bool = False) -> None:
+        self.copied = copied
+
+    def __call__(self, step: Pass) -> Value:
+        return Value(step.clean.losses)
+
+    def copies(self, model):
+        return {"twin": model.twin} if self.copied else {}
+
+    def state_dict(self):
+        return {"kept": torch.ones(1)}
+
+    def load_state_dict(self, state, device):
+        self.kept = state["other"]
+
+
+class Classes(Term):
+    """The task's loss weighted by class, in whole repetitions."""
+
+    title = "classes"
+    meaning: ClassVar = {"value": "The weighted loss."}
+
+    def __init__(self, weights: dict[int, float], times: "int | None" = 1) -> None:
+        self.weights, self.times = weights, times
+
+    def __call__(self, step: Pass) -> Value:
+        shares = torch.tensor([self.weights.get(c, 1.0) for c in step.batch.labels.tolist()])
+        return Value(sum(shares * step.clean.losses for _ in range(self.times)))

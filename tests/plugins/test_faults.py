@@ -82,3 +82,30 @@ def test_more_epochs_bend_no_schedule_that_was_followed(changed, key, jhrun):
     code, _, err = jhrun("train", "resume=run", "train.epochs=3")
     assert code == 2
     assert f"train.epochs=3 instead of 2 would bend {key}" in err
+
+
+def test_an_error_in_a_plugin_s_copies_or_state_is_told_with_its_place(jhrun):
+    code, _, err = jhrun(*SMALL, *term("Forgetful"), "+regularizer.copied=true")
+    assert code == 2
+    assert "has no attribute 'twin'" in err
+    assert "broken.py, line" in err
+    assert jhrun(*SMALL, *term("Forgetful"))[0] == 0
+    code, _, err = jhrun("train", "resume=run", "train.epochs=3", "plugins=[broken]")
+    assert code == 2
+    assert "it raised KeyError ('other')" in err
+    assert "broken.py, line" in err
+
+
+def test_weights_by_class_are_no_schedule_and_whole_numbers_stay_whole(jhrun):
+    typed = ["+regularizer.weights={0: 2, 1: 0.5}", "+regularizer.times={0: 1, 1: 2}"]
+    code, _, err = jhrun(*SMALL, *term("Classes"), *typed)
+    assert code == 0, err
+
+
+def test_a_length_within_the_warm_up_is_told(jhrun):
+    lr = "optimizer.lr={cosine: {start: 1e-2, warmup: 2}}"
+    assert jhrun(*SMALL, lr, "train.epochs=4", "checkpoint.steps=1")[0] == 0
+    code, _, err = jhrun("train", "resume=run", "train.epochs=2")
+    assert code == 2
+    assert "optimizer.lr={cosine:" in err
+    assert "below train.epochs=2" in err

@@ -1,11 +1,14 @@
 """An optimizer's state as named tensors: it comes back as it was, and training goes on bit for bit."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, RMSprop
 
-from jhrun.training.state import optimizer_tensors, restore_optimizer
+from jhrun.errors import ConfigError
+from jhrun.training.state import optimizer_tensors, optimizer_values, plain_groups, restore_optimizer
 
 OPTIMIZERS = {
     "adam": lambda parameters: Adam(parameters, lr=1e-2, weight_decay=5e-4),
@@ -109,5 +112,31 @@ def test_state_that_is_no_tensor_is_refused():
         return loss
 
     optimizer.step(closure)
-    with pytest.raises(TypeError, match="must be a tensor"):
-        optimizer_tensors(optimizer)
+    with pytest.raises(ConfigError, match=r"keeps '\w+', a list, which no checkpoint can hold"):
+        optimizer_values(optimizer, plain_groups(optimizer))
+
+
+class Counting(SGD):
+    """Keeps numbers in its state and in its group, as some schedule-free optimizers do."""
+
+    def step(self, closure=None):
+        super().step()
+        for group in self.param_groups:
+            group["weight_sum"] = group.get("weight_sum", 0.0) + 0.5
+            for p in group["params"]:
+                self.state[p]["seen"] = self.state[p].get("seen", 0) + 1
+
+
+def test_numbers_of_state_and_groups_are_restored_and_configuration_is_not():
+    model = nn.Linear(2, 1)
+    optimizer = Counting(model.parameters(), lr=0.1)
+    given = plain_groups(optimizer)
+    for _ in range(3):
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    values = json.loads(json.dumps(optimizer_values(optimizer, given)))
+    assert values == {"state": {"0.seen": 3, "1.seen": 3}, "groups": [{"weight_sum": 1.5}]}
+    other = Counting(model.parameters(), lr=0.2)
+    restore_optimizer(other, optimizer_tensors(optimizer), values)
+    assert [other.state[p]["seen"] for p in model.parameters()] == [3, 3]
+    assert (other.param_groups[0]["weight_sum"], other.param_groups[0]["lr"]) == (1.5, 0.2)
