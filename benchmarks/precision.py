@@ -79,10 +79,10 @@ def main() -> None:
             clock = time.process_time if number and arguments.device == "cpu" else time.perf_counter
             begun = clock()
             case.take_step(batch)
-            case.columns.totals.tolist()
+            case.ledger.columns.totals.tolist()
             seconds = clock() - begun
             case.step = 0
-            case.columns.clear()
+            case.ledger.clear()
             if number:
                 times[name].append(seconds)
             else:

@@ -127,7 +127,7 @@ def _training(trainer: Trainer) -> float:
             begun = time.perf_counter()
             trainer.take_step(few)
             # waits for the device
-            trainer.columns.totals.cpu()
+            trainer.ledger.columns.totals.cpu()
             times.append(time.perf_counter() - begun)
         total += (after - first) * trainer.steps * statistics.median(times[1:]) * len(batch) / len(few)
     trainer.epoch, trainer.step = 0, 0

@@ -20,13 +20,13 @@ from jhrun.schedules import Schedule
 from jhrun.terms import OBJECTIVE, REGULARIZER, Draws, Look, Pass, Setting, Weighted
 from jhrun.training.averages import Averages
 from jhrun.training.checkpoint import Checkpoint
-from jhrun.training.columns import Columns
 from jhrun.training.follow import Follow
 from jhrun.training.gradients import Active, Made, add_gradients
+from jhrun.training.ledger import Ledger
 from jhrun.training.memory import peak_memory
 from jhrun.training.options import TrainOptions
 from jhrun.training.passes import Bfloat16, compile_failure_named, compiled
-from jhrun.training.refusal import REMEDY, Refusals
+from jhrun.training.refusal import REMEDY
 from jhrun.training.state import (
     TERM,
     copies_state,
@@ -68,9 +68,7 @@ class Trainer:
         measure: further figures of the validation part at each epoch's end, for the records.
         epoch: epochs done.
         step: steps done in the epoch under way.
-        columns: sums over its examples, by name.
-        skipped: of its batches, and of their examples, how many were refused and are not in the sums.
-        refusals: why the first of them was.
+        ledger: what its steps came to, and those that were refused.
         seconds: spent on it.
         means: over the epoch so far, as of the last meeting of host and device, by name; empty before the first.
         best: the best validation accuracy so far, or validation loss where there are no classes.
@@ -113,11 +111,8 @@ class Trainer:
                 what = f"{type(one.term).__name__} couples the examples of a batch"
                 raise ValueError(f"micro_batch={self.options.micro_batch}: {what}: leave train.micro_batch out")
         self.device = self.dataset.train.targets.device
-        self.columns = Columns(self.device)
-        self.skipped = torch.zeros(2, dtype=torch.float64, device=self.device)
-        self.refusals = Refusals(
-            {one.name: getattr(one.term, "title", one.name) for one in self.terms}, self.device
-        )
+        titles = {one.name: getattr(one.term, "title", one.name) for one in self.terms}
+        self.ledger = Ledger(titles, self.device)
         redrawn = (self.dataset.crop > 0 or self.dataset.flip) and self.dataset.hold == 1
         self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
         self.copies = self._copies()
@@ -244,7 +239,7 @@ class Trainer:
         if self.averages is not None and self.averages.every == "step":
             self.averages.move(self.model, done)
         self.step += 1
-        self._note(batch, loss, made, done)
+        self.ledger.note(self.steps_done, len(batch), loss, made, done)
 
     def _gradients(self, batch: Batch, active: Sequence[Active], now: float) -> tuple[Tensor, list[Made]]:
         """Add the gradients of a step's loss to those of the parameters."""
@@ -274,22 +269,6 @@ class Trainer:
                 buffer.copy_(old)
         return loss
 
-    def _note(self, batch: Batch, loss: Tensor, parts: Sequence[Made], done: Tensor) -> None:
-        """Sum up a step that was made; of one that was refused note why, and let no memory be told of it."""
-        observed = [part.observed(done) for part in parts]
-        if len(parts) == 1:
-            names, sums = self.columns.summed(observed[0])
-        else:
-            whole = Columns(self.device)
-            for figures in observed:
-                whole.add(figures)
-            names, sums = whole.names, whole.totals
-        self.columns.merge(names, sums, done)
-        size = torch.full_like(loss, len(batch), dtype=torch.float64)
-        self.skipped += torch.where(done, 0, torch.stack([torch.ones_like(size), size]))
-        suspects = torch.cat([part.suspects() for part in parts])
-        self.refusals.note(self.steps_done, done, loss, names, sums, suspects)
-
     def meet(self) -> None:
         """Read back from the device how the epoch goes; what was not finite since the last meeting ends the run.
 
@@ -297,17 +276,12 @@ class Trainer:
             NumericalError: something was not, or with ``on_nonfinite=skip`` it was so in every batch of the epoch;
                 no weight was changed by it.
         """
-        tensors = [self.columns.totals, self.skipped, self.refusals.kept]
-        numbers = torch.split(torch.cat(tensors).cpu(), [len(tensor) for tensor in tensors])
-        totals, (batches, _), kept = (part.tolist() for part in numbers)
-        refusal = self.refusals.first(kept)
-        if refusal is not None and (not self.skipping or batches == self.steps):
-            raise refusal.error(self.steps, skipping=self.skipping)
-        self.means = self.columns.means(totals)
-        titles = self.refusals.terms
-        bad = [titles.get(name, name) for name, value in self.means.items() if not math.isfinite(value)]
-        if bad:
-            self._refuse(" and ".join(bad), self.steps_done)
+        read = self.ledger.read()
+        if read.refusal is not None and (not self.skipping or read.refused == self.steps):
+            raise read.refusal.error(self.steps, skipping=self.skipping)
+        self.means = read.means
+        if read.bad:
+            self._refuse(read.bad, self.steps_done)
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -322,7 +296,7 @@ class Trainer:
         info["data"] = self.data
         remembered, info["terms"] = terms_state(self.terms)
         info["optimizer"] = optimizer_values(self.optimizer, self._given)
-        state = {**self.columns.state_dict(), "skipped": self.skipped, **optimizer_tensors(self.optimizer)}
+        state = {**self.ledger.state_dict(), **optimizer_tensors(self.optimizer)}
         state |= copies_state(self.copies) | remembered
         state |= {} if self.averages is None else self.averages.state_dict()
         return Checkpoint(self.model.state_dict(), state, info)
@@ -332,20 +306,18 @@ class Trainer:
         self.model.load_state_dict(dict(checkpoint.weights))
         restore_copies(self.copies, checkpoint.state)
         restore_optimizer(self.optimizer, checkpoint.state, checkpoint.info["optimizer"])
-        self.columns.load_state_dict(checkpoint.state)
+        self.ledger.load_state_dict(checkpoint.state)
         if self.averages is not None:
             self.averages.load_state_dict(checkpoint.state)
-        self.skipped = checkpoint.state["skipped"].to(self.device, copy=True)
         info = checkpoint.info
         self.epoch, self.step = info["epoch"], info["step"]
         self.seconds, self.best = info["seconds"], info["best"]
         restore_terms(self.terms, checkpoint.state, info["terms"], self.device)
-        self.refusals.clear()
         self.means = {}
 
     def running(self) -> dict[str, float]:
         """Means over the epoch so far, by name: ``loss``, ``accuracy``, the terms' and their figures'."""
-        return self.columns.means(self.columns.totals.tolist())
+        return self.ledger.read().means
 
     def weight(self, name: str, epoch: float) -> float:
         """The weight of a term at an epoch with its fraction; 0 of one that is not there."""
@@ -408,9 +380,7 @@ class Trainer:
         line = self._record(validated)
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         self.means = {}
-        self.columns.clear()
-        self.skipped.zero_()
-        self.refusals.clear()
+        self.ledger.clear()
         improved = self._improved(line)
         record(line)
         checkpoint = self.checkpoint()
@@ -445,13 +415,9 @@ class Trainer:
 
     def _record(self, validated: tuple[float, float | None] | None) -> EpochRecord:
         """The epoch's line; learning rate and weights are those of its last step."""
-        means, last = self.running(), self.epoch + (self.step - 1) / self.steps
-        loss, task, penalty, accuracy = (
-            means.pop(name, None) for name in ("loss", OBJECTIVE, REGULARIZER, "accuracy")
-        )
-        assert loss is not None
-        assert task is not None
-        figures = dict(means)
+        read, last = self.ledger.read(), self.epoch + (self.step - 1) / self.steps
+        own = ("loss", OBJECTIVE, REGULARIZER, "accuracy")
+        figures = {name: value for name, value in read.means.items() if name not in own}
         for one in Active.at(self.terms, last):
             ended = one.term.end_epoch(self.look())
             figures |= {f"{one.name}.{name}": value for name, value in ended.items()}
@@ -459,10 +425,10 @@ class Trainer:
             epoch=self.epoch + 1,
             steps=self.steps_done,
             seconds=self.seconds,
-            loss=loss,
-            task_loss=task,
-            accuracy=accuracy,
-            penalty=penalty,
+            loss=read.means["loss"],
+            task_loss=read.means[OBJECTIVE],
+            accuracy=read.means.get("accuracy"),
+            penalty=read.means.get(REGULARIZER),
             validation_loss=validated[0] if validated else None,
             validation_accuracy=validated[1] if validated else None,
             lr=self.lr(last),
@@ -470,7 +436,7 @@ class Trainer:
             task_weight=self.weight(OBJECTIVE, last),
             task=self.measure(self.evaluated, self.dataset.validation) if self.measure and validated else None,
             memory=peak_memory(self.device),
-            skipped=int(self.skipped[0]),
+            skipped=read.refused,
             figures=figures,
         )
 

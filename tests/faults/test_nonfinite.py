@@ -185,7 +185,7 @@ CASES = {
 def state(some):
     """All that the next step hangs on, and the sums."""
     tensors = {**some.model.state_dict(), **optimizer_tensors(some.optimizer), **terms_state(some.terms)[0]}
-    return {**tensors, **some.columns.state_dict()}
+    return {**tensors, **some.ledger.columns.state_dict()}
 
 
 def assert_equal(one, other):
@@ -208,7 +208,7 @@ def test_a_skipped_batch_is_as_if_it_had_not_been(case):
             else:
                 one.take_step(batch)
         assert_equal(state(some), state(twin))
-    assert some.skipped.tolist() == [1, 8]
+    assert some.ledger.skipped.tolist() == [1, 8]
 
 
 def test_the_means_are_over_the_examples_that_counted():

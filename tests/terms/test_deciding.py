@@ -280,7 +280,7 @@ def test_going_back_to_a_checkpoint_forgets_later_decisions_and_refusals(data):
     trainer = make(data, epochs=5)
     early = []
     trainer.run(save=lambda _, c: early.append(c), record=lambda _: None)
-    trainer.refusals.kept.fill_(3)
+    trainer.ledger.refusals.kept.fill_(3)
     trainer.restore(early[1])
     assert [d.epoch for d in trainer.terms[1].term.directions.decisions] == [1]
     trainer.meet()

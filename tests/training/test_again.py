@@ -128,7 +128,7 @@ def test_a_second_pass_that_is_not_finite_undoes_the_step(begun):
             assert torch.equal(tensor, before[name]), name
         elif name.endswith("known"):
             assert not tensor.any()
-    assert int(one.skipped[0]) == 1
+    assert int(one.ledger.skipped[0]) == 1
     assert one.optimizer.param_groups[0].get("steps") == counted
 
 

@@ -125,8 +125,8 @@ def check_equal(one, other):
     for key, value in mine.items():
         assert torch.equal(value, yours[key]), key
     assert (one.epoch, one.step, one.best) == (other.epoch, other.step, other.best)
-    assert one.columns.names == other.columns.names
-    assert torch.equal(one.columns.totals, other.columns.totals)
+    assert one.ledger.columns.names == other.ledger.columns.names
+    assert torch.equal(one.ledger.columns.totals, other.ledger.columns.totals)
 
 
 def in_pieces(make, folder, stops):

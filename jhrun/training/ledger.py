@@ -1,9 +1,14 @@
-"""Named columns of an epoch: their sums over examples, on the device, and their means."""
+"""What an epoch's steps came to, kept on the device: sums of named figures, and the steps that were refused."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from jhrun.training.gradients import Made
+from jhrun.training.refusal import Refusal, Refusals
 
 
 class Columns:
@@ -96,3 +101,94 @@ class Columns:
         moved[:, [wide.index(name) for name in names]] = others
         self.names, self.totals = wide, grown.reshape(-1)
         return moved.reshape(-1)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How an epoch goes, as read back from the device.
+
+    Attributes:
+        means: of the figures over the steps that were made, by name.
+        refused: how many batches were refused.
+        refusal: the first of them since the last checkpoint or epoch; None for none.
+        bad: what is not finite all the same, in words; empty for nothing.
+    """
+
+    means: dict[str, float]
+    refused: int
+    refusal: Refusal | None
+    bad: str
+
+
+class Ledger:
+    """An epoch's books.
+
+    Attributes:
+        columns: sums of figures.
+        skipped: batches, and their examples, that were refused and are not in the sums.
+        refusals: why the first of them was.
+    """
+
+    def __init__(self, terms: Mapping[str, str], device: torch.device) -> None:
+        """Open them.
+
+        Args:
+            terms: titles of the terms of the loss, by name.
+            device: where training is.
+        """
+        self.columns = Columns(device)
+        self.skipped = torch.zeros(2, dtype=torch.float64, device=device)
+        self.refusals = Refusals(terms, device)
+
+    def note(self, step: int, size: int, loss: Tensor, parts: Sequence[Made], done: Tensor) -> None:
+        """Sum up a step that was made; of one that was refused note why. Every term learns which it is.
+
+        Args:
+            step: its number in the run, from 1.
+            size: of its batch.
+            loss: its mean loss.
+            parts: its micro-batches.
+            done: whether the step was made, a bool on the device.
+        """
+        observed = [part.observed(done) for part in parts]
+        if len(parts) == 1:
+            names, sums = self.columns.summed(observed[0])
+        else:
+            whole = Columns(loss.device)
+            for figures in observed:
+                whole.add(figures)
+            names, sums = whole.names, whole.totals
+        self.columns.merge(names, sums, done)
+        count = torch.full_like(loss, size, dtype=torch.float64)
+        self.skipped += torch.where(done, 0, torch.stack([torch.ones_like(count), count]))
+        suspects = torch.cat([part.suspects() for part in parts])
+        self.refusals.note(step, done, loss, names, sums, suspects)
+
+    def read(self) -> Reading:
+        """Read everything back from the device, at once."""
+        tensors = [self.columns.totals, self.skipped, self.refusals.kept]
+        numbers = torch.split(torch.cat(tensors).cpu(), [len(tensor) for tensor in tensors])
+        totals, (batches, _), kept = (part.tolist() for part in numbers)
+        means, titles = self.columns.means(totals), self.refusals.terms
+        bad = [titles.get(name, name) for name, value in means.items() if not math.isfinite(value)]
+        return Reading(means, int(batches), self.refusals.first(kept), " and ".join(bad))
+
+    def clear(self) -> None:
+        """Begin an epoch."""
+        self.columns.clear()
+        self.skipped.zero_()
+        self.refusals.clear()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The sums, and what was skipped."""
+        return {**self.columns.state_dict(), "skipped": self.skipped}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to saved books; what was refused since is forgotten.
+
+        Args:
+            state: other tensors may be among them.
+        """
+        self.columns.load_state_dict(state)
+        self.skipped = state["skipped"].to(self.skipped.device, copy=True)
+        self.refusals.clear()
