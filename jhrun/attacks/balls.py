@@ -53,7 +53,7 @@ class Ball:
             raise ValueError(f"epsilon={self.epsilon}: {error}") from None
 
     def project(self, points: Tensor, origin: Tensor) -> Tensor:
-        """The nearest points, in ℓ2, of ball and box together; a point of both stays as it is, bit for bit.
+        """Project on ball and box together: the nearest points in ℓ2. A point of both stays as it is, bit for bit.
 
         Ball and then box one after the other would end in both too, but in ℓ2 and ℓ1 not at the nearest point: an
         input that the box stops leaves its share of ε to the others.

@@ -51,7 +51,7 @@ def memory_named(remedy: str) -> Iterator[None]:
 
 @contextmanager
 def plugins_named(plugins: Sequence[str]) -> Iterator[None]:
-    """An error in a plugin's own code is told with its place there.
+    """Name file and line of an error in a plugin's own code.
 
     Args:
         plugins: packages that the user trusts in this call.
@@ -60,10 +60,10 @@ def plugins_named(plugins: Sequence[str]) -> Iterator[None]:
         Nothing.
 
     Raises:
-        ConfigError: there was one.
-        JhrunError: likewise, as it was.
-        Interrupted: likewise.
-        Exception: any other error, as it was.
+        ConfigError: a plugin's code raised an error.
+        JhrunError: an error that names its remedy already.
+        Interrupted: the work was asked to stop.
+        Exception: any error that did not come through a plugin's code.
     """
     try:
         yield

@@ -99,7 +99,7 @@ def _refuse_bent(folder: RunFolder, values: dict[str, Any], epochs: int) -> None
     if epochs == values["train"]["epochs"]:
         return
     done = 0
-    # a checkpoint that is missing or damaged is told where it is loaded
+    # a missing or damaged checkpoint is named when it is loaded
     with suppress(RunError, KeyError):
         info = read_json(folder.checkpoint("last") / "state.json")
         done = info["epoch"] + (info["step"] > 0)
@@ -167,7 +167,7 @@ def restore(
         if folder.watched(part).is_file():
             write_aside(folder.watched(part), "".join(map(as_line, seen)))
     if folder.decisions.is_file():
-        # of an epoch of which no step is in the checkpoint, the same is decided again
+        # the checkpoint has no step of a later epoch: its decision is made again, with the same result
         behind = trainer.epoch + (trainer.step > 0)
         lines = [d for d in map(Decision.of, read_lines(folder.decisions, Decision.ORDER)) if d.epoch <= behind]
         write_aside(folder.decisions, "".join(as_line(d.plain()) for d in lines))

@@ -60,7 +60,7 @@ def built(
     made = door.build(group, first, plugins=plugins, **context)
     for name, (course, whole) in lines.items():
         for number in written(courses[name]):
-            # what the class refuses is told now, and not in the epoch that would bring it
+            # the class checks every value now: a later epoch is too late for its refusal
             door.build(group, {**first, name: _value(number, whole)}, plugins=plugins, **context)
         groups = made.defaults if isinstance(made, Optimizer) else {}
         if groups.get(name, getattr(made, name, None)) != first[name]:

@@ -167,7 +167,7 @@ def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) 
 
 
 def logger(config: Values, plugins: Sequence[str]) -> Logger | None:
-    """Who else is told of the run's records; None for nobody."""
+    """The logger that gets the run's records too; None without one."""
     node = config["logger"]
     if node["_target_"] is None:
         return None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, get_args
 
-from jhrun.schedules import schedule
+from jhrun.schedules import is_schedule, schedule
 
 
 def whole(least: int, most: float = math.inf) -> Callable[[Any], None]:
@@ -169,6 +169,8 @@ def scheduled(good: Callable[[float], bool], rule: str) -> Callable[[Any, int], 
 
 def weight(value: Any, epochs: int) -> None:
     """A check for a regularizer's weight: w of (1 − w)·task + w·penalty, or {lambda: λ} of task + λ·penalty."""
+    if isinstance(value, Mapping) and not is_lambda(value) and not is_schedule(value):
+        raise ValueError("must be a number in [0, 1], as 0.2; {lambda: 4}; or a schedule, as {0: 0.25, 50: 0.5}")
     if is_lambda(value):
         scheduled(lambda strength: 0 <= strength < math.inf, "must be at least 0")(value["lambda"], epochs)
     else:

@@ -20,8 +20,8 @@ class EpochRecord:
         validation_loss: mean task loss on the validation part; None where it is empty.
         validation_accuracy: likewise.
         lr: learning rate at the epoch's last step.
-        weight: the regularizer's at the epoch's last step.
-        task_weight: the objective's likewise.
+        weight: of the regularizer, at the epoch's last step.
+        task_weight: of the objective, at the epoch's last step.
         task: figures of a regression task on the validation part (``jhrun.evaluation.task``); None otherwise.
         memory: the most bytes held so far, of a GPU's tensors or else of the process; None where it is not known.
         skipped: batches of the epoch that were left out, since something in them was not finite; they count as
