@@ -75,7 +75,11 @@ def test_without_a_number_of_epochs_the_rest_is_looked_at_all_the_same(epochs, j
         ("optimizer.lr", {"cosine": {"end": 1}}, "cosine: {'end': 1}: needs start, and may have end and warmup"),
         ("regularizer.weight", math.nan, "must lie in [0, 1]"),
         ("regularizer.weight", {0: 0.1, 3: -0.1}, "-0.1 must lie in [0, 1]"),
-        ("regularizer.weight", {"lamda": 4}, "must be a number in [0, 1], as 0.2; {lambda: 4}; or a schedule"),
+        (
+            "regularizer.weight",
+            {"lamda": 4},
+            "must be a number in [0, 1], as 0.2; {lambda: 4}; or a schedule, as {0: 0.25, 50: 0.5}",
+        ),
         ("regularizer.weight", {"lambda": {0: 1, 3: -1}}, "-1 must be at least 0"),
         ("solver.iterations", math.inf, "must be a whole number of at least 1"),
         ("solver.iterations", 1.5, "must be a whole number of at least 1"),
