@@ -97,6 +97,10 @@ def term_figure(term: TermRecord, epochs: Epochs, symbol: str = "w") -> Figure:
     for axes, (key, label, colour) in zip(grid, panels, strict=False):
         by_epoch(axes, epochs, key, colour, "", "-")
         axes.set_ylabel(label)
+    # a figure that some epochs lack has the same epochs below it
+    whole = [limit for axes in grid[: len(panels)] for limit in axes.get_xlim()]
+    for axes in grid[: len(panels)]:
+        axes.set_xlim(min(whole), max(whole))
     if term.name == REGULARIZER:
         if min(e["penalty"] for e in epochs if e["penalty"] is not None) > 0:
             grid[0].set_yscale("log")

@@ -73,6 +73,14 @@ def test_six_figures_are_drawn_and_all_are_in_the_data():
     assert "f7" in picture.csv.splitlines()[0]
 
 
+def test_all_panels_have_the_same_epochs():
+    made = report(TRADES, values=(1.0, 2.0, 3.0), figures={"regularizer.robust": 0.5})
+    epochs = [{**e, **(e["figures"] if e["epoch"] == 1 else {})} for e in made["epochs"]]
+    limits = [axes.get_xlim() for axes in term_figure(TermRecord.of(TRADES), epochs).axes if axes.get_visible()]
+    assert len(limits) == 3
+    assert len(set(limits)) == 1
+
+
 def test_an_objective_has_a_picture_where_it_has_figures_of_its_own():
     assert term_pictures(report(TASK, values=[None])) == term_pictures(report(TERM, values=[None])) == []
     assert objective_words(report(TASK)) == ""
