@@ -8,8 +8,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack, drawn_seed
+from jhrun.attacks.measured import in_linf
 from jhrun.attacks.watched import Watched, margins
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class APGD(Attack):
@@ -25,18 +26,12 @@ class APGD(Attack):
             "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="one start finds what PGD finds with many",
             ours=(
                 "digits under a Jacobian penalty: 88.3 % are left, as by PGD-100 with ten restarts; by PGD-20"
                 " 88.9 %"
             ),
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 
@@ -94,15 +89,9 @@ class APGDTargeted(APGD):
             "tests/attacks/test_linear.py::test_more_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="the ratio finds more than the cross-entropy",
             ours="digits under a Jacobian penalty: 86.4 % are left, by APGD on the cross-entropy 88.3 %",
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -9,9 +9,10 @@ from jhrun.attacks.apgd import APGD, APGDTargeted
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack
 from jhrun.attacks.fab import FAB
+from jhrun.attacks.measured import in_linf
 from jhrun.attacks.square import Square
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class AutoAttack(Attack):
@@ -29,15 +30,9 @@ class AutoAttack(Attack):
             "tests/attacks/test_linear.py::test_more_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="no attack leaves less",
             ours="digits under a Jacobian penalty: 86.4 % are left, the worst case of ten attacks",
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.measured import in_l2
 from jhrun.attacks.watched import Watched, margins
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 INTERIOR = 1 - 1e-3
 """How far into (−1, 1) the pixels are drawn before tanh⁻¹: at ±1 it is infinite, and near them nothing moves."""
@@ -36,12 +37,9 @@ class CW(Attack):
             "tests/attacks/test_linear.py::test_minimum_norm_attacks_find_points_within_a_quarter_of_the_true_distance"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_l2(
             effect="no other ℓ2 attack leaves less",
             ours=("digits under a Jacobian penalty, radius 0.5: 83.0 % are left, by PGD 83.8, by DeepFool 91.1 %"),
-            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.measured import in_l2
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class DeepFool(Attack):
@@ -25,12 +26,9 @@ class DeepFool(Attack):
             "tests/attacks/test_linear.py::test_minimum_norm_attacks_find_points_within_a_quarter_of_the_true_distance"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_l2(
             effect="quick, and its points are farther than CW's",
             ours="digits under a Jacobian penalty, radius 0.5: 91.1 % are left, by CW 83.0 %",
-            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
-            date="2026-11-28",
-            n=359,
         ),
     )
 

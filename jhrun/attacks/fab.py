@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack, drawn_seed
+from jhrun.attacks.measured import in_linf
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class FAB(Attack):
@@ -26,15 +27,9 @@ class FAB(Attack):
             "tests/attacks/test_linear.py::test_more_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="it finds more than PGD on the cross-entropy",
             ours="digits under a Jacobian penalty: 87.7 % are left, by PGD-20 88.9 %",
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -6,8 +6,9 @@ import torchattacks
 from torch import Tensor
 
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.measured import in_linf
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class FGSM(Attack):
@@ -20,15 +21,9 @@ class FGSM(Attack):
             "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="one step finds less than twenty",
             ours="digits under a Jacobian penalty: 91.1 % are left of 98.3 %; PGD-20 leaves 88.9 %",
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.measured import in_l2, in_linf
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class _Noise(Attack):
@@ -57,15 +58,9 @@ class UniformNoise(_Noise):
         mark="derived",
         closed_form="tests/attacks/test_linear.py::test_noise_moves_a_margin_by_its_deviation_alone",
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="next to nothing is found",
             ours="digits under a Jacobian penalty: 97.5 % are left of 98.3 %",
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 
@@ -82,12 +77,9 @@ class GaussianNoise(_Noise):
         mark="derived",
         closed_form="tests/attacks/test_linear.py::test_noise_moves_a_margin_by_its_deviation_alone",
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_l2(
             effect="next to nothing is found",
             ours="digits under a Jacobian penalty, radius 0.5: 97.5 % are left of 98.3 %",
-            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.measured import in_l2, in_linf
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class PGD(Attack):
@@ -25,18 +26,12 @@ class PGD(Attack):
             "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="more steps and restarts find more, and a margin attack more still",
             ours=(
                 "digits under a Jacobian penalty: 20 steps leave 88.9 %, 100 with ten restarts 88.3 %, "
                 "AutoAttack 86.4 %"
             ),
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 
@@ -99,12 +94,9 @@ class PGDL2(PGD):
             "tests/attacks/test_linear.py::test_two_classes_within_one_percent_of_the_true_robust_accuracy"
         ),
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_l2(
             effect="it finds nearly what a minimum-norm attack does",
             ours="digits under a Jacobian penalty, radius 0.5: 83.8 % are left, by CW 83.0 %",
-            command="scripts/run eval run=RUN 'attack=[pgd_l2,cw,deepfool,gaussian]' epsilon_l2=0.5",
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_positive, require_whole
 from jhrun.attacks.attack import Attack
+from jhrun.attacks.measured import in_linf
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 AT_ONCE = 16
 """Directions in one pass: it holds as many copies of the batch, twice."""
@@ -26,15 +27,9 @@ class SPSA(Attack):
         mark="read in code",
         closed_form="tests/attacks/test_linear.py::test_spsa_finds_the_optimum_within_its_budget",
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="without gradients, nearly what PGD finds",
             ours="digits under a Jacobian penalty: 89.1 % are left, by PGD-20 88.9 %",
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from jhrun.attacks.arguments import require_whole
 from jhrun.attacks.attack import Attack, drawn_seed
+from jhrun.attacks.measured import in_linf
 from jhrun.attacks.watched import Watched
-from jhrun.records.evidence import Evidence, Reproduction
+from jhrun.records.evidence import Evidence
 
 
 class Square(Attack):
@@ -23,15 +24,9 @@ class Square(Attack):
         mark="read in code",
         closed_form="tests/attacks/test_linear.py::test_square_finds_the_optimum_within_its_budget",
         state="effect shown",
-        reproduction=Reproduction(
+        reproduction=in_linf(
             effect="without gradients, what a gradient attack finds",
             ours=("digits under a Jacobian penalty: 87.2 % are left, by PGD-20 88.9, by APGD on the ratio 86.4 %"),
-            command=(
-                "scripts/run eval run=RUN "
-                "'attack=[fgsm,pgd20,pgd100,apgd_ce,apgd_dlr,fab,square,autoattack,spsa,uniform]'"
-            ),
-            date="2026-11-28",
-            n=359,
         ),
     )
 
