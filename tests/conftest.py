@@ -31,6 +31,9 @@ def md5(path):
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
+EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt" viewBox="0 0 1 1"></svg>'
+EMPTY_PNG = b"\x89PNG\r\n\x1a\n"
+
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 
 
@@ -48,6 +51,19 @@ def files_of_at_most():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limited
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are made and not rendered, which is matplotlib's work and half of the time of a tiny run.
+
+    tests/reporting renders all of them, so does each process that a test starts.
+    """
+
+    def savefig(self, file, *, format, **options):
+        file.write(EMPTY_SVG if format == "svg" else EMPTY_PNG)
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ FEW = ["iterations=[1,2]", "rounds=1", "batches=1", "batch_size=4", "threads=1"]
 
 
 @pytest.mark.parametrize("matrix", ["jacobian", "hessian", "hessian_diagonality"])
+@pytest.mark.rendered
 def test_noise_and_a_fresh_network(jhrun, matrix):
     code, out, err = jhrun(
         "bench", f"regularizer={matrix}", "model=mlp", "model.widths=[8]", "shape=[1,4,4]", "classes=3", *FEW

@@ -1,10 +1,15 @@
 """Every YAML file works by being there: each choice, each experiment, and each pair of a matrix and a solver."""
 
+import math
 import re
 
 import pytest
+import torch
 
+from jhrun.commands.prepare import prepared
+from jhrun.config.compose import composed
 from jhrun.config.groups import CONF, choices, groups
+from jhrun.config.stored import plain
 
 DOWNLOADED = {"cifar10", "cifar100"}
 """Their files' checksums are fixed, so that no small stand-in can be made; tests/data covers their loader."""
@@ -23,8 +28,13 @@ def tried_with(group: str, choice: str) -> list[str]:
     return found.group(1).split() if found else []
 
 
+def choice_of(group: str, choice: str):
+    """An experiment's figures are its own: they are rendered."""
+    return pytest.param(group, choice, marks=[pytest.mark.rendered] if group == "experiment" else [])
+
+
 @pytest.mark.parametrize(
-    ("group", "choice"), [(g, c) for g in groups("train") for c in choices(g) if c not in DOWNLOADED]
+    ("group", "choice"), [choice_of(g, c) for g in groups("train") for c in choices(g) if c not in DOWNLOADED]
 )
 def test_every_choice_trains_and_is_evaluated(group, choice, jhrun, request):
     small = [*SMALL, *([] if group in {"model", "experiment", "scale"} else TINY), *tried_with(group, choice)]
@@ -36,12 +46,37 @@ def test_every_choice_trains_and_is_evaluated(group, choice, jhrun, request):
     assert "clean  " in out or "skill" in out or choice == "paper/runtime"
 
 
-@pytest.mark.parametrize("solver", choices("solver"))
-@pytest.mark.parametrize("regularizer", choices("regularizer"))
-def test_every_matrix_trains_with_every_solver(regularizer, solver, jhrun):
+REGULARIZERS, SOLVERS = list(choices("regularizer")), list(choices("solver"))
+
+
+def pair(regularizer: str, solver: str) -> list[str]:
+    """What trains with a matrix and a solver, in small."""
     task = [*TINY, *tried_with("regularizer", regularizer), *tried_with("solver", solver)]
-    code, out, err = jhrun(
-        "train", f"regularizer={regularizer}", f"solver={solver}", *SMALL, *task, "evaluate=false"
-    )
+    return [f"regularizer={regularizer}", f"solver={solver}", *SMALL, *task, "evaluate=false"]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+def test_every_matrix_trains_with_every_solver(regularizer, solver):
+    """All that the command does between its configuration and its folder."""
+    trainer = prepared(plain(composed("train", pair(regularizer, solver))), torch.device("cpu"), [])
+    records, saved = [], []
+    trainer.run(save=lambda name, checkpoint: saved.append(name), record=records.append)
+    (record,) = records
+    assert saved[-1] == "last"
+    assert math.isfinite(record.loss)
+    assert (record.penalty is not None) == (regularizer != "none")
+    assert record.penalty is None or math.isfinite(record.penalty)
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "solver"),
+    [
+        (REGULARIZERS[i % len(REGULARIZERS)], SOLVERS[i % len(SOLVERS)])
+        for i in range(max(len(REGULARIZERS), len(SOLVERS)))
+    ],
+)
+def test_each_matrix_and_each_solver_is_told_of(regularizer, solver, jhrun):
+    code, out, err = jhrun("train", *pair(regularizer, solver))
     assert code == 0, err
     assert ("penalty" in out) == (regularizer != "none")

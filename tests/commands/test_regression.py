@@ -112,6 +112,7 @@ def test_the_hessian_of_an_output_and_a_loss_differ(train):
     assert penalties[0] != penalties[1]
 
 
+@pytest.mark.rendered
 def test_runs_are_set_beside_each_other(train, jhrun):
     runs = [
         train("conservative_field", folder="one"),

@@ -41,6 +41,7 @@ def assert_same_training(one: Path, other: Path):
     assert lines[0] == lines[1]
 
 
+@pytest.mark.rendered
 def test_a_run_holds_what_the_readme_says(tiny, tmp_path):
     run = tiny()
     assert run == tmp_path / "run"

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# whether a file fits hangs on its size
+pytestmark = pytest.mark.rendered
+
 TINY = [
     *("model=mlp", "model.widths=[32]", "solver=tracked", "train.examples=64", "train.batch_size=32"),
     *("train.epochs=3", "evaluate=false", "threads=1", "hydra.run.dir=disk/run"),

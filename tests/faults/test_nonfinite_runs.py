@@ -5,9 +5,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from jhrun.config import network, objects, stored
 from jhrun.folder import RunFolder
 from jhrun.training import Canaries, Checkpoint
+
+# of figures that hold such values
+pytestmark = pytest.mark.rendered
 
 LINES = """
 from dataclasses import replace
