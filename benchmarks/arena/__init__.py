@@ -1,0 +1,1 @@
+"""The arena's parts, for benchmarks/arena.py: all methods by one protocol (docs/protocol.md)."""
