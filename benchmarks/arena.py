@@ -1,12 +1,12 @@
 """All methods on one budget, by one protocol (docs/protocol.md): python benchmarks/arena.py --help.
 
     python benchmarks/arena.py --root DATA --out RESULTS          # make the missing runs, write the page
-    python benchmarks/arena.py --root DATA --out RESULTS --page   # make none: the page of what is there
+    python benchmarks/arena.py --out RESULTS --page               # make none: the page of what is there
     python benchmarks/arena.py --root DATA --measure              # once on an idle machine: what passes cost
 
-A finished run is a line of RESULTS/runs.jsonl at once, and is not made again: the same command goes on where it was
-interrupted, and loses the run that was under way. The budget is counted in passes, never in seconds, so that other
-work on the machine changes no figure.
+A finished run is a line of RESULTS/runs.jsonl at once, and is not made again: the same command goes on where it
+was interrupted, and loses the run that was under way. The budget is counted in passes, never in seconds, so that
+other work on the machine changes no figure.
 """
 
 import argparse
@@ -99,7 +99,8 @@ def main() -> None:
                 work(wanted, store, given.root, table)
         except KeyboardInterrupt:
             interrupted = True
-    command = shlex.join(["python", "benchmarks/arena.py", *sys.argv[1:]])
+    typed = [word for word in sys.argv[1:] if word != "--page"]
+    command = shlex.join(["python", "benchmarks/arena.py", *typed])
     for path in page.write(given.out, wanted, store.records, command):
         print(path)
     if interrupted:

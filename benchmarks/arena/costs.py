@@ -1,11 +1,11 @@
 """What a pass of each kind costs, in plain steps: measured once, kept in a file, and never looked up on a clock.
 
-A plain step is one of ordinary training, everything included: ``forward`` + ``weights-1`` + ``update`` = 1, so that
-``update`` is what the other two leave: optimizer, batch, and records.
+A plain step is one of ordinary training, everything included: ``forward`` + ``weights-1`` + ``update`` = 1, so
+that ``update`` is what the other two leave: optimizer, batch, and records. What a method does between passes, such
+as a small eigenproblem or a look into its memory, is not counted: ``arena.py --measure`` shows how much it is.
 """
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from arena.passes import Passes
+from arena.records import environment
 from jhrun.autodiff import twice_differentiable
 from jhrun.files import write_aside
 from jhrun.records import Batch
@@ -107,7 +108,7 @@ def measure(trainer: Trainer, rounds: int = 201) -> dict[str, Any]:
         "rounds": rounds,
         "batch": trainer.options.batch_size,
         "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), PyTorch {torch.__version__}",
+        "machine": environment()["machine"],
     }
 
 

@@ -79,7 +79,7 @@ class Adversarial(Term):
 
 
 def _spaced(strengths: Sequence[float], published: float, build: Callable[[float], list[Weighted]]) -> Method:
-    """Four strengths in one ratio times two learning rates; beyond an edge, the next strength, or two more rates."""
+    """Four strengths of one ratio, two learning rates; beyond an edge, one more strength or two more rates."""
     ratio = strengths[1] / strengths[0]
 
     def beyond(best: Setting) -> tuple[Setting, ...]:

@@ -1,6 +1,75 @@
-"""Table and page."""
+"""The page: Markdown and one HTML file, of the same sections."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from arena import training
+from arena.records import Job, Record
+from arena.table import Section, Table
+from arena.tuning import Programme
+from jhrun.files import write_aside
+
+HERE = Path(__file__).parent
 
 
-def write(*_: object) -> list[str]:
-    """Not yet."""
-    return []
+def write(out: Path, programme: Programme, records: Mapping[Job, Record], command: str) -> list[Path]:
+    """Write ``arena.md`` and ``arena.html``.
+
+    Args:
+        out: folder.
+        programme: all runs.
+        records: finished ones.
+        command: as typed.
+
+    Returns:
+        The files.
+    """
+    table = Table.of(programme, records)
+    sections = [*table.sections(), _provenance(programme, records, command)]
+    figure = ladder(table)
+    folder = Environment(
+        loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    plain, marked = folder.overlay(), folder.overlay(autoescape=True)
+    words = {"title": title(programme), "sections": sections, "ladder": figure}
+    files = {
+        out / "arena.md": plain.get_template("page.md.j2").render(words),
+        out / "arena.html": marked.get_template("page.html.j2").render(words),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for path, text in files.items():
+        write_aside(path, text)
+    return list(files)
+
+
+def ladder(table: Table) -> str | None:  # noqa: ARG001 - nothing draws it yet
+    """The figure as SVG: a rung for each row, from its clean accuracy down to its worst case; None without one."""
+    return None
+
+
+def title(programme: Programme) -> str:
+    """What is compared, with activation and normalisation."""
+    count = len(programme.seeds)
+    return f"{programme.data}, B = {programme.budget:g} plain steps, {training.NETWORK}, {count} seeds"
+
+
+def _provenance(programme: Programme, records: Mapping[Job, Record], command: str) -> Section:
+    """Commit, command, machine, and what is missing."""
+    mine = [r for job, r in records.items() if job.data == programme.data and job.budget == programme.budget]
+    source = programme.source
+    missing = programme.count(records)
+    rows = [
+        ["command", f"`{command}`"],
+        ["commit", ", ".join(sorted({r["environment"]["commit"] for r in mine})) or "–"],
+        ["machine", "; ".join(sorted({r["environment"]["machine"] for r in mine})) or "–"],
+        ["processor time", f"{sum(r['seconds'] for r in mine) / 3600:.1f} h"],
+        [
+            "images",
+            f"{source.train} to train, {source.tune} to tune, {source.select} to select, {source.test} to test",
+        ],
+        ["evaluated", "the network after the last step"],
+        ["runs that are missing", str(missing) if missing else "none"],
+    ]
+    return Section("How it was made", ["The protocol is docs/protocol.md."], ["", ""], rows)

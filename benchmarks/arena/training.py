@@ -17,6 +17,7 @@ from jhrun.objectives import CrossEntropy
 from jhrun.terms import Weighted
 from jhrun.training import Interrupted, Trainer, TrainOptions
 
+NETWORK = "cnn, softplus, no normalisation"
 BATCH = 64
 DECAY = 5e-4
 """Adam's weight decay, the configuration's own default."""
