@@ -286,6 +286,13 @@ def test_the_bootstraps_interval_is_that_of_theory_for_many_seeds():
     assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
 
 
+def test_the_correction_is_holms():
+    # times 4, 3, 2, 1, and never below a smaller one's
+    assert compare.holm([0.02, 0.01, 0.3, 0.021]) == pytest.approx([0.06, 0.04, 0.3, 0.06])
+    assert compare.holm([0.6, 0.5]) == [1, 1]
+    assert compare.holm([]) == []
+
+
 def test_the_interval_is_students():
     values = [0.9, 0.8, 0.85]
     low, high = compare.interval(values)

@@ -95,6 +95,10 @@ def test_parts_of_a_batch_count_as_such_and_other_variables_as_what_they_cost():
         assert counted() == {"forward": 1.5, "weights-1": 1.5}
         torch.autograd.grad(copy.deepcopy(model)(x[:4] + noise[:4]).sum(), noise)
         assert counted() == {"forward": 0.5, "inputs-1": 0.5}
+        half = x[:4].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(model(half).sum(), half, create_graph=True)
+        torch.autograd.grad(slope.sum(), half)
+        assert counted() == {"forward": 0.5, "inputs-1": 1, "inputs-2": 0.5}
         torch.autograd.grad(model(x).sum(), list(model.parameters()))
         assert counted() == {"forward": 1, "weights-1": 1}
     model(x).sum().backward()
