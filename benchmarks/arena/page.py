@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 
 def write(out: Path, programme: Programme, records: Mapping[Job, Record], command: str) -> list[Path]:
-    """Write ``arena.md`` and ``arena.html``.
+    """Write ``arena.md`` and ``arena.html``, and ``ladder.svg`` where there is a figure.
 
     Args:
         out: folder.
@@ -38,6 +38,8 @@ def write(out: Path, programme: Programme, records: Mapping[Job, Record], comman
         out / "arena.md": plain.get_template("page.md.j2").render(words),
         out / "arena.html": marked.get_template("page.html.j2").render(words),
     }
+    if figure is not None:
+        files[out / "ladder.svg"] = figure
     out.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         write_aside(path, text)
