@@ -68,7 +68,8 @@ def test_a_sweep_that_was_killed_goes_on(launcher, begin, jhrun):
     # figures are compared where jobs come one after the other; the attacks would only take time again
     overrides = [*THREE, *LAUNCHERS[launcher], f"evaluate={'true' if launcher == 'serial' else 'false'}"]
     process = begin(*SWEEP, *overrides)
-    wait_until(lambda: "finished" in states() and "running" in states(), process)
+    # the second has a folder to go on in
+    wait_until(lambda: "finished" in states() and len(list(Path("sweep").glob("*/config.yaml"))) > 1, process)
     process.kill()
     process.communicate()
     code, out, err = jhrun("train", *SWEEP, *overrides)
