@@ -31,10 +31,25 @@ def md5(path):
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
+LONG = {
+    *("commands", "faults", "plugins", "reporting", "evaluation", "benchmarks", "sweeps"),
+    *("test_linear.py", "test_cache.py", "test_deciding.py", "test_preflight.py", "test_overrides.py"),
+    *("test_tensorboard.py", "README.md"),
+}
+"""Folders and files whose tests are seconds each: ``quick`` are of them those alone that say so."""
+
 EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt" viewBox="0 0 1 1"></svg>'
 EMPTY_PNG = b"\x89PNG\r\n\x1a\n"
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath)
+        # doctests of the package are quick
+        if path.parts[0] == "jhrun" or not LONG & set(path.parts):
+            item.add_marker("quick")
 
 
 @pytest.fixture

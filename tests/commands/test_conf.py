@@ -76,6 +76,7 @@ def test_every_matrix_trains_with_every_solver(regularizer, solver):
         for i in range(max(len(REGULARIZERS), len(SOLVERS)))
     ],
 )
+@pytest.mark.quick
 def test_each_matrix_and_each_solver_is_told_of(regularizer, solver, jhrun):
     code, out, err = jhrun("train", *pair(regularizer, solver))
     assert code == 0, err

@@ -19,6 +19,7 @@ def figures(record):
     return record["clean"], record["worst_case"], attacks
 
 
+@pytest.mark.quick
 def test_it_gives_the_same_numbers_again_without_touching_the_first(tiny, jhrun):
     run = tiny()
     first = {path: path.read_bytes() for path in (run / "eval/fgsm+pgd20").iterdir()}

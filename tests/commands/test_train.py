@@ -42,6 +42,7 @@ def assert_same_training(one: Path, other: Path):
 
 
 @pytest.mark.rendered
+@pytest.mark.quick
 def test_a_run_holds_what_the_readme_says(tiny, tmp_path):
     run = tiny()
     assert run == tmp_path / "run"
@@ -152,7 +153,10 @@ def test_evaluate_false_leaves_the_attacks_out_and_still_reports(tiny, jhrun):
     assert read(run / "report.json")["clean"]["n"] == 359
 
 
-@pytest.mark.parametrize("extra", [[], ["optimizer=sgd", "regularizer=hessian"], ["bf16=true"]])
+@pytest.mark.parametrize(
+    "extra",
+    [pytest.param([], marks=pytest.mark.quick), ["optimizer=sgd", "regularizer=hessian"], ["bf16=true"]],
+)
 def test_two_epochs_and_then_two_more_equal_four(tiny, jhrun, extra):
     whole = tiny("train.epochs=4", "evaluate=false", *extra, folder="whole")
     tiny("evaluate=false", *extra, folder="parts")
@@ -216,6 +220,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tiny, jhrun):
     assert_same_training(whole, run)
 
 
+@pytest.mark.quick
 def test_a_resumed_run_keeps_its_configuration(tiny, jhrun):
     run = tiny("evaluate=false")
     before = contents(run)
