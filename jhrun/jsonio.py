@@ -4,12 +4,15 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from jhrun.errors import RunError
 from jhrun.files import FULL, encoded, space_for, write_aside
+
+T = TypeVar("T")
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 """What a record raises whose shape is not what it should be."""
@@ -161,20 +164,46 @@ def read_lines(path: Path, order: Sequence[str] = ("epoch",)) -> Iterator[dict[s
         ) from error
 
 
-def require_fields(record: Mapping[str, Any], kind: type, path: Path) -> None:
-    """Refuse a record that lacks a field.
+def as_plain(record: Any) -> Any:
+    """A record, any nesting of dataclasses, as JSON can say it."""
+    return msgspec.to_builtins(record)
+
+
+def typed(plain: Any, kind: type[T], path: Path) -> T:
+    """A record of plain values as its dataclass.
 
     Args:
-        record: as it was read.
-        kind: its dataclass.
-        path: of its file, for the message.
+        plain: as JSON gave it; keys that the dataclass lacks are passed over.
+        kind: the dataclass.
+        path: of the file, for the message.
+
+    Returns:
+        The record.
 
     Raises:
-        RunError: it does.
+        RunError: a field is missing, or is of another type.
     """
-    missing = [field.name for field in fields(kind) if field.name not in record]
-    if missing:
-        raise RunError(f"lacks {', '.join(missing)}", str(path), "the run is damaged")
+    try:
+        return msgspec.convert(plain, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        what = f"is no record of its kind ({error})"
+        raise RunError(what, str(path), "the run is damaged, or was made by another version of jhrun") from error
+
+
+def read_record(path: Path, kind: type[T]) -> T:
+    """Read a file of JSON as its dataclass.
+
+    Args:
+        path: of the file, which holds an object with its checksum.
+        kind: the dataclass.
+
+    Returns:
+        The record.
+
+    Raises:
+        RunError: the file is missing, was changed, or holds another kind of record.
+    """
+    return typed(read_json(path), kind, path)
 
 
 def _checksum(record: Mapping[str, Any]) -> str:

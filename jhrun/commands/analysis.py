@@ -1,75 +1,74 @@
-"""``analysis=curvature``: what is measured after an evaluation's attacks, and where it is kept."""
+"""The analyses of an evaluation: each is kept as soon as it is done, and told beforehand where it takes long."""
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
+from jhrun.commands.environment import now
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import say
 from jhrun.config import loss
-from jhrun.data import Dataset, Part
-from jhrun.evaluation import Evaluation
-from jhrun.evaluation.analysis import outcomes, record, save_analysis
-from jhrun.evaluation.curvature import Estimator, curvature
-from jhrun.evaluation.slices import slices
+from jhrun.data import Dataset
+from jhrun.errors import ConfigError
+from jhrun.evaluation.analyses import Analysis, Result, Subject
+from jhrun.evaluation.curvature import Estimator
+from jhrun.evaluation.store import analyses_in, load_analysis, save_analysis
+from jhrun.jsonio import as_plain, typed
 from jhrun.linalg.auto import solver_named
-from jhrun.records import Decision
+from jhrun.records import AnalysisRecord, CurveRecord, Decision
+from jhrun.reporting.words import duration
 from jhrun.terms import Spectral
 
+LONG = 20.0
+"""Seconds from which on the time that a work may take is told before it begins."""
 
-def run_curvature(
-    folder: Path,
-    model: nn.Module,
-    data: Dataset,
-    part: Part,
-    evaluation: Evaluation,
-    values: Mapping[str, Any],
-    *,
-    epoch: int,
-    epsilon: float,
-    seed: int,
-    plugins: Sequence[str],
-    decisions: Sequence[Decision] = (),
-) -> None:
-    """Measure the examples that were attacked, and keep the results beside what the attacks did.
+READ: Mapping[str, type[Any]] = {"curve": CurveRecord}
+"""Records that other analyses read, as their dataclasses."""
+
+
+def analyse(folder: Path, subject: Subject, analyses: Mapping[str, Analysis], settings: Mapping[str, Any]) -> None:
+    """Make the analyses that an evaluation lacks.
 
     Args:
         folder: of the evaluation.
-        model: on its device.
-        data: the run's.
-        part: the examples, on the same device as the model.
-        evaluation: what the attacks did to them.
-        values: the run's configuration.
-        epoch: how many epochs the network was trained for.
-        epsilon: how far slices go, in halves.
-        seed: of random starts and directions.
-        plugins: packages that the configuration may name.
-        decisions: of the run's ``solver=auto``.
+        subject: the network and what the attacks did to it.
+        analyses: by name, each after those whose records it reads.
+        settings: of each, its class and arguments.
+
+    Raises:
+        ConfigError: an analysis gives something else than a result, or a figure that cannot be drawn.
     """
-    objective = loss.objective(values, plugins, max(epoch - 1, 0))
-    with Progress("curvature", len(part)) as progress:
-        found = curvature(
-            model,
-            objective,
-            part,
-            estimator=estimator(values, data, plugins, epoch, decisions),
-            seed=seed,
-            progress=lambda done, _: progress(done),
-        )
-    lines = None
-    if epsilon > 0:
-        lines = slices(model, objective, part, evaluation.shown, epsilon, seed=seed)
-    outcome = outcomes(evaluation)
-    figures = record(found, outcome)
-    save_analysis(folder, found, outcome, lines, figures)
-    for warning in figures.warnings:
-        say(f"warning: {warning}")
-    say(
-        f"curvature of {figures.n} examples in {figures.seconds:.1f} s; the relative residual of "
-        f"{figures.tolerance:g} was missed by {figures.missed}"
-    )
+    records = {name: _known(folder, name) for name in analyses_in(folder)}
+    left = {name: analysis for name, analysis in analyses.items() if name not in records}
+    for name, analysis in left.items():
+        own = replace(subject, records=records)
+        seconds = analysis.seconds(own)
+        if seconds > LONG:
+            say(f"{analysis.title}: takes {duration(seconds)} at most")
+        begun = time.perf_counter()
+        with Progress(analysis.title, 1) as line:
+            result = analysis(replace(own, progress=line))
+        where = f"analysis {name}: {settings[name]['_target_']}"
+        if not isinstance(result, Result):
+            what = f"it gave a {type(result).__name__}, and no jhrun.evaluation.analyses.Result"
+            raise ConfigError(what, where, "return Result(record, sections, arrays)")
+        seconds = time.perf_counter() - begun
+        record = AnalysisRecord(name, settings[name], seconds, now(), result.record, result.sections)
+        try:
+            save_analysis(folder, record, result.arrays)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"its result cannot be kept: {error}", where, "mend the analysis") from error
+        records[name] = result.record
+        for warning in getattr(result.record, "warnings", ()):
+            say(f"warning: {warning}")
+
+
+def _known(folder: Path, name: str) -> Any:
+    """The record of an analysis that was made before."""
+    record = load_analysis(folder, name, drawn=False).record
+    return typed(record, READ[name], folder / "analyses") if name in READ else as_plain(record)
 
 
 def estimator(

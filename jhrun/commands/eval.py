@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from jhrun.attacks import Attack
 from jhrun.attacks.attack import require_radius
-from jhrun.commands.evaluation import MEMORY, Request, named, run_evaluation, say_result
+from jhrun.commands.evaluation import CALL, MEMORY, Request, named, run_evaluation, say_result
 from jhrun.commands.failures import memory_named, plugins_named
 from jhrun.commands.progress import Progress
 from jhrun.commands.remedy import typed_again
@@ -26,9 +26,11 @@ from jhrun.config.rules import wrong_classes
 from jhrun.config.values import OF_CLASSES, check
 from jhrun.data import Dataset, facts
 from jhrun.errors import ConfigError, RunError, VerdictError
+from jhrun.evaluation.unfinished import REQUEST
 from jhrun.folder import RunFolder
+from jhrun.jsonio import read_json
 from jhrun.records import INCOMPLETE, PASS
-from jhrun.reporting import alone, deciding, remedy, write_report
+from jhrun.reporting import Report, alone, deciding, remedy, write_report
 from jhrun.sweeps import Lock
 from jhrun.training import Checkpoint
 from jhrun.training.averages import averaged_weights
@@ -64,6 +66,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     with preemptible(), resources_named(folder.path), logged(folder), Lock(folder.path):
         objects.apply_options(values)
         with memory_named(MEMORY), records_read(folder):
+            call |= _kept(folder, call["name"], overrides)
             request = _request(folder, values, call, overrides)
         with plugins_named(call["plugins"]):
             run_evaluation(request)
@@ -77,7 +80,20 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     return folder.path
 
 
-def refuse_doubtful(report: dict[str, Any]) -> None:
+def _kept(folder: RunFolder, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
+    """What an evaluation of that name was asked for, where the call says nothing of it."""
+    if name is None or {key.split(".")[0] for key in typed_keys(list(overrides))} & {*CALL}:
+        return {}
+    path = folder.evaluation(str(name)) / REQUEST
+    if not path.is_file():
+        return {}
+    call = read_json(path).get("call")
+    kept = {key: call[key] for key in CALL if key in call} if isinstance(call, dict) else {}
+    check(kept)
+    return kept
+
+
+def refuse_doubtful(report: Report) -> None:
     """End in an error where an evaluation's verdict is another one than ``pass``.
 
     Args:
@@ -86,12 +102,15 @@ def refuse_doubtful(report: dict[str, Any]) -> None:
     Raises:
         VerdictError: it is.
     """
-    verdict = report["verdict"]
-    if verdict is None or verdict["verdict"] == PASS:
+    verdict = report.verdict
+    if verdict is None:
+        remedy_of_none = f"take one: name={report.evaluation} analysis=verdict"
+        raise VerdictError("the evaluation has no verdict", report.run, remedy_of_none)
+    if verdict.outcome == PASS:
         return
-    what = f"the verdict is {verdict['verdict']}: {', '.join(deciding(verdict))}"
-    command = remedy(report) if verdict["verdict"] == INCOMPLETE else None
-    raise VerdictError(what, str(report["run"]), " ".join(command) if command else "see its report.html")
+    what = f"the verdict is {verdict.outcome}: {', '.join(deciding(verdict))}"
+    command = remedy(report) if verdict.outcome == INCOMPLETE else None
+    raise VerdictError(what, report.run, " ".join(command) if command else "see its report.html")
 
 
 def _place_data(node: dict[str, Any], root: str | None, cache: str | None) -> None:
@@ -118,8 +137,9 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     )
     plugins = call["plugins"]
     attacks = objects.attacks(call, radii, plugins)
+    analyses = objects.analyses(call, plugins)
     if call["name"] is not None:
-        _check_name(folder, str(call["name"]))
+        _check_name(str(call["name"]))
     checkpoint = Checkpoint.load(_checkpoint(folder, call["checkpoint"]))
     device = objects.device(call["device"])
     with Progress("reading the data"):
@@ -144,7 +164,9 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
         epsilon=radii["inf"],
         cascade=call["cascade"],
         subset=call["subset"],
-        curvature=call["analysis"] == "curvature",
+        analyses=analyses if data.classes else {},
+        settings=(call.get("analysis") or {}) if data.classes else {},
+        call={key: call.get(key) for key in CALL},
         twin=None if call["twin"] is None else network.of_run(call["twin"], data, plugins),
         twin_run=call["twin"],
         plugins=plugins,
@@ -153,8 +175,8 @@ def _request(folder: RunFolder, values: dict[str, Any], call: dict[str, Any], ov
     if call["name"] is None:
         return named(request, base_name(attacks, overrides))
     request = replace(request, name=str(call["name"]))
-    if not request.unfinished.fits():
-        what = f"evaluation '{request.name}' was begun with other settings"
+    if obstacle := request.unfinished.obstacle():
+        what = f"evaluation '{request.name}' {obstacle}"
         raise RunError(what, str(request.unfinished.folder), "choose another: name=NAME")
     return request
 
@@ -229,15 +251,13 @@ def _refuse_too_many(key: str, value: Any, classes: int) -> None:
         raise ConfigError(f"{key}={value}: {error}", "", "") from error
 
 
-def _check_name(folder: RunFolder, name: str) -> None:
+def _check_name(name: str) -> None:
     if Path(name).name != name or name.startswith(".") or len(name.encode()) > LONGEST_NAME:
         raise RunError(
             f"name={name} is not a folder's name",
             "eval",
             f"use letters, digits, dots and dashes, {LONGEST_NAME} at most",
         )
-    if (folder.evaluation(name) / "results.json").exists():
-        raise RunError(f"the run has an evaluation '{name}'", str(folder.path), "choose another: name=NAME")
 
 
 def _checkpoint(folder: RunFolder, name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,28 +10,29 @@ from torch import Tensor, nn
 
 from jhrun import seeds
 from jhrun.attacks import Attack
-from jhrun.commands.analysis import run_curvature
+from jhrun.commands.analysis import LONG, analyse, estimator
 from jhrun.commands.environment import device_text, now
 from jhrun.commands.failures import memory_named
 from jhrun.commands.progress import Progress
 from jhrun.commands.remedy import remedy
 from jhrun.commands.session import records_read, say
-from jhrun.config import objects
+from jhrun.config import loss, objects
 from jhrun.data import Dataset, Part
 from jhrun.errors import ConfigError, pasteable
-from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, save
-from jhrun.evaluation.curve import EPSILONS, robust_curve
+from jhrun.evaluation import Evaluation, Unfinished, evaluate, measure, restore, save
+from jhrun.evaluation.analyses import Analysis, Subject
+from jhrun.evaluation.curvature import Estimator
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.evaluation.evaluate import BATCH
-from jhrun.evaluation.verdict import CHECKS, Subject, judge
+from jhrun.evaluation.unfinished import RESULTS
 from jhrun.folder import RunFolder
-from jhrun.jsonio import read_json, read_lines, write_json
-from jhrun.records import CurveRecord, Decision, EvaluationRecord, TaskRecord, Verdict
-from jhrun.reporting import headline, verdict_lines, worst_words
+from jhrun.jsonio import as_plain, read_lines, read_record, typed, write_json
+from jhrun.records import Decision, EvaluationRecord, Remedy
+from jhrun.reporting import Report, headline, verdict_lines, worst_words
 from jhrun.reporting.words import duration
 
-LONG = 20.0
-"""Seconds from which on the time that attacks may take is told before they begin."""
+CALL = ("attack", "checkpoint", "averaged", "epsilon", "epsilon_l2", "cascade", "subset", "seed")
+"""Keys of a call that say what is evaluated: an evaluation that is there keeps them."""
 
 MEMORY = (
     f"no setting makes an evaluation's batches smaller than {BATCH}: free some or take another device, and type "
@@ -58,8 +59,9 @@ class Request:
         name: of the evaluation.
         cascade: whether later attacks see only what earlier ones left.
         subset: how many test examples, drawn at random; None for all.
-        probes: whether the verdict's own searches are made.
-        curvature: whether every example's Jacobian and Hessian are measured.
+        analyses: by name, each after those whose records it reads.
+        settings: of each analysis, its class and arguments.
+        call: what to type for the same evaluation.
         twin: an undefended network for the same task.
         twin_run: the folder that it is from.
         plugins: packages that the configuration may name.
@@ -79,8 +81,9 @@ class Request:
     name: str = ""
     cascade: bool = False
     subset: int | None = None
-    probes: bool = True
-    curvature: bool = False
+    analyses: Mapping[str, Analysis] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)
     twin: nn.Module | None = None
     twin_run: str | None = None
     plugins: Sequence[str] = field(default_factory=list)
@@ -102,16 +105,17 @@ class Request:
             "cascade": self.cascade,
             "subset": self.subset,
             "data": self.sha256,
+            "twin": self.twin_run,
         }
-        return Unfinished(self.folder.evaluation(self.name), request)
+        return Unfinished(self.folder.evaluation(self.name), request, self.settings)
 
 
 def run_evaluation(request: Request) -> None:
-    """Attack a network, or measure what it predicts where there are no classes, and keep the results in the run.
+    """Attack and analyse a network, or measure what it predicts where there are no classes; keep all in the run.
 
     Args:
-        request: what and how. An evaluation of the same name that was interrupted goes on after the last attack
-            that was done.
+        request: what and how. An evaluation of the same name that was interrupted goes on after the last attack or
+            analysis that was done; one that is finished gets the analyses that it lacks.
 
     Raises:
         RunError: there is another evaluation of that name.
@@ -119,14 +123,51 @@ def run_evaluation(request: Request) -> None:
     """
     part, index = drawn(request.data.test, request.subset)
     unfinished = request.unfinished
-    unfinished.begin()
+    unfinished.begin(request.call)
     with memory_named(MEMORY):
+        if unfinished.finished:
+            there = read_record(unfinished.folder / RESULTS, EvaluationRecord)
+            say(f"evaluation {request.name} gets {', '.join(unfinished.missing)}")
+            _analyse(request, part, restore(unfinished.folder, there))
+            return
+        record = _base(request)
         if request.data.classes:
-            record = _attack(request, unfinished, part, index).flat()
+            evaluation = _attack(request, unfinished, part)
+            save(unfinished.folder, evaluation, index)
+            _analyse(request, part, evaluation)
+            record = replace(
+                record,
+                date=now(),
+                seconds=sum(attack.seconds for attack in evaluation.records.values()),
+                classes=tuple(request.data.classes),
+                clean=evaluation.clean_accuracy,
+                worst_case=evaluation.worst_case,
+                worst_case_norm=evaluation.worst_case_norm,
+                attacks=evaluation.records,
+                per_class=evaluation.per_class(request.data.classes),
+            )
         else:
-            record = asdict(_measure(request, part))
-    write_json(unfinished.folder / "results.json", record)
+            begun = time.perf_counter()
+            task = measure(request.model, part, request.data.structure)
+            record = replace(record, date=now(), seconds=time.perf_counter() - begun, task=task)
+    write_json(unfinished.folder / RESULTS, as_plain(record))
     unfinished.finish()
+
+
+def _base(request: Request) -> EvaluationRecord:
+    """The record of an evaluation that has no figures yet."""
+    return EvaluationRecord(
+        name=request.name,
+        checkpoint=request.checkpoint,
+        epoch=request.info["epoch"],
+        weights=request.info["sha256"]["weights.safetensors"],
+        dataset_part="test",
+        total=len(request.data.test),
+        seed=request.seed,
+        device=device_text(request.data.test.targets.device),
+        date=now(),
+        seconds=0.0,
+    )
 
 
 def drawn(part: Part, n: int | None) -> tuple[Part, Tensor]:
@@ -150,7 +191,7 @@ def drawn(part: Part, n: int | None) -> tuple[Part, Tensor]:
     return part[index.to(part.targets.device)], index
 
 
-def say_result(folder: RunFolder, report: dict[str, Any], own: dict[str, Any] | None = None) -> None:
+def say_result(folder: RunFolder, report: Report, own: Report | None = None) -> None:
     """The figures, the verdict if there is one, and where the report is.
 
     Args:
@@ -160,22 +201,13 @@ def say_result(folder: RunFolder, report: dict[str, Any], own: dict[str, Any] | 
     """
     shown = own or report
     lines = ["", pasteable(headline(shown), run=folder.path), *verdict_lines(shown), ""]
-    if shown["joined"] != report["joined"]:
-        lines.append(f"the report's headline, of {', '.join(report['joined'])}: {worst_words(report)}")
+    if shown.joined != report.joined:
+        lines.append(f"the report's headline, of {', '.join(report.joined)}: {worst_words(report)}")
     say("\n".join([*lines, f"report: {folder.path / 'report.html'}"]))
 
 
-def _measure(request: Request, part: Part) -> TaskRecord:
-    begun = time.perf_counter()
-    figures = measure(request.model, part, request.data.structure)
-    seconds, device = time.perf_counter() - begun, device_text(part.targets.device)
-    return TaskRecord(
-        request.name, request.checkpoint, request.info["epoch"], "test", figures, seconds, device, now()
-    )
-
-
-def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor) -> EvaluationRecord:
-    """Attacks, curve, verdict and curvature."""
+def _attack(request: Request, unfinished: Unfinished, part: Part) -> Evaluation:
+    """What the attacks did before, and what they do now."""
     done = [name for name in request.attacks if unfinished.has(name)]
     if done:
         say(f"going on with evaluation {request.name}: {', '.join(done)} done before")
@@ -185,7 +217,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
         say(f"the attacks take {duration(seconds)} at most")
     line, progress = _progress(request, len(part))
     with line:
-        evaluation = evaluate(
+        return evaluate(
             request.model,
             part,
             request.attacks,
@@ -194,57 +226,11 @@ def _attack(request: Request, unfinished: Unfinished, part: Part, index: Tensor)
             kept=unfinished,
             progress=progress,
         )
-    save(unfinished.folder, evaluation, index)
-    curve = None
-    if request.probes and request.epsilon > 0:
-        radii = sorted({*EPSILONS, request.epsilon})
-        with Progress("robust accuracy against ε", len(radii)) as line:
-            curve = robust_curve(
-                request.model,
-                part,
-                radii,
-                total=len(request.data.test),
-                seed=request.seed,
-                progress=lambda number, done, among: line(number + done / among),
-            )
-    write_json(unfinished.folder / "verdict.json", _judge(request, part, evaluation, curve).flat())
-    if request.curvature:
-        with records_read(request.folder):
-            decisions = [Decision.of(line) for line in read_lines(request.folder.decisions, Decision.ORDER)]
-        run_curvature(
-            unfinished.folder,
-            request.model,
-            request.data,
-            part,
-            evaluation,
-            request.values,
-            epoch=request.info["epoch"],
-            epsilon=request.epsilon,
-            seed=request.seed,
-            plugins=request.plugins,
-            decisions=decisions,
-        )
-    return EvaluationRecord(
-        name=request.name,
-        checkpoint=request.checkpoint,
-        epoch=request.info["epoch"],
-        dataset_part="test",
-        total=len(request.data.test),
-        classes=request.data.classes,
-        clean=evaluation.clean_accuracy,
-        worst_case=evaluation.worst_case,
-        attacks=evaluation.records,
-        seed=request.seed,
-        device=device_text(part.targets.device),
-        date=now(),
-        worst_case_norm=evaluation.worst_case_norm,
-        per_class=evaluation.per_class(request.data.classes),
-        curve=curve,
-        weights=request.info["sha256"]["weights.safetensors"],
-    )
 
 
-def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRecord | None) -> Verdict:
+def _analyse(request: Request, part: Part, evaluation: Evaluation) -> None:
+    """The analyses that are asked for and not there yet."""
+    epoch = request.info["epoch"]
     subject = Subject(
         request.model,
         part,
@@ -252,27 +238,38 @@ def _judge(request: Request, part: Part, evaluation: Evaluation, curve: CurveRec
         request.attacks,
         request.seed,
         request.info["selection"],
-        claimed=_claimed(request, len(part)),
+        classes=tuple(request.data.classes),
+        total=len(request.data.test),
         epsilon=request.epsilon,
-        curve=curve,
+        claimed=_claimed(request, len(part)),
         twin=request.twin,
+        objective=lambda: loss.objective(request.values, request.plugins, max(epoch - 1, 0)),
+        estimator=lambda: _estimator(request),
+        remedy=lambda: _remedy(request, part),
     )
-    with Progress("checks of the verdict", len(CHECKS)) as line:
-        verdict = judge(subject, probes=request.probes, progress=lambda _, done, __: line(done))
-    if not verdict.remediable:
-        return verdict
+    analyse(request.unfinished.folder, subject, request.analyses, request.settings)
+
+
+def _estimator(request: Request) -> Estimator | None:
+    with records_read(request.folder):
+        path = request.folder.decisions
+        decisions = [typed(line, Decision, path) for line in read_lines(path, Decision.ORDER)]
+    return estimator(request.values, request.data, request.plugins, request.info["epoch"], decisions)
+
+
+def _remedy(request: Request, part: Part) -> Remedy | None:
     epsilon = request.epsilon or objects.radii(request.values)["inf"]
-    return replace(verdict, remedy=remedy(request.model, part, epsilon, request.again))
+    return remedy(request.model, part, epsilon, request.again)
 
 
 def _claimed(request: Request, n: int) -> float | None:
     """The clean accuracy that an earlier evaluation of the same network on the same examples found."""
     with records_read(request.folder):
         for place in reversed(request.folder.evaluations()):
-            record = read_json(place / "results.json")
-            same = (record["checkpoint"], record["epoch"]) == (request.checkpoint, request.info["epoch"])
-            if same and record.get("clean") and record["clean"]["n"] == n:
-                return float(record["clean"]["accuracy"])
+            record = read_record(place / RESULTS, EvaluationRecord)
+            same = (record.checkpoint, record.epoch) == (request.checkpoint, request.info["epoch"])
+            if same and record.clean is not None and record.clean.n == n:
+                return record.clean.accuracy
     return None
 
 

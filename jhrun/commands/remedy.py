@@ -9,7 +9,7 @@ from jhrun.config import objects, stored
 from jhrun.config.compose import composed
 from jhrun.config.overrides import typed_keys
 from jhrun.data import Part
-from jhrun.evaluation.curve import CURVE_EXAMPLES, EPSILONS
+from jhrun.evaluation.analyses.curve import CURVE_EXAMPLES, radii
 from jhrun.evaluation.estimate import seconds_of
 from jhrun.evaluation.verdict.probes import pgd20, searches
 from jhrun.records import Remedy
@@ -38,7 +38,7 @@ def remedy(model: nn.Module, part: Part, epsilon: float, again: Sequence[str]) -
     call = stored.resolved(composed("eval", ["run=RUN", SUITE]))
     suite = objects.attacks(call, {"inf": epsilon}, [])
     work = [(attack, len(part)) for attack in suite.values()]
-    work += [(pgd20(e), min(len(part), CURVE_EXAMPLES)) for e in EPSILONS] + searches(epsilon, len(part))
+    work += [(pgd20(e), min(len(part), CURVE_EXAMPLES)) for e in radii(epsilon)] + searches(epsilon, len(part))
     return Remedy((SUITE, *again), seconds_of(model, part, work))
 
 

@@ -13,7 +13,7 @@ from jhrun.config.overrides import typed_keys
 from jhrun.errors import ConfigError, RunError
 from jhrun.files import write_aside
 from jhrun.folder import RunFolder
-from jhrun.jsonio import as_line, read_json, read_lines, write_json
+from jhrun.jsonio import as_line, as_plain, read_json, read_lines, typed, write_json
 from jhrun.records import Decision
 from jhrun.training import Canaries, Checkpoint, Trainer
 
@@ -169,8 +169,9 @@ def restore(
     if folder.decisions.is_file():
         # the checkpoint has no step of a later epoch: its decision is made again, with the same result
         behind = trainer.epoch + (trainer.step > 0)
-        lines = [d for d in map(Decision.of, read_lines(folder.decisions, Decision.ORDER)) if d.epoch <= behind]
-        write_aside(folder.decisions, "".join(as_line(d.plain()) for d in lines))
+        kept = read_lines(folder.decisions, Decision.ORDER)
+        lines = [d for d in (typed(line, Decision, folder.decisions) for line in kept) if d.epoch <= behind]
+        write_aside(folder.decisions, "".join(as_line(as_plain(d)) for d in lines))
     different = [*other, *different, *allowed]
     place = {"epoch": trainer.epoch, "step": trainer.step, "differences": different}
     # before the configuration: what is another is noted, whatever happens

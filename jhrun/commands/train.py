@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from jhrun.attacks import Attack
 from jhrun.commands.claim import claim, made, require_empty
 from jhrun.commands.eval import applicable, require_radii
-from jhrun.commands.evaluation import Request, drawn, named, run_evaluation, say_result
+from jhrun.commands.evaluation import CALL, Request, drawn, named, run_evaluation, say_result
 from jhrun.commands.failures import plugins_named
 from jhrun.commands.prepare import preflighted, prepared
 from jhrun.commands.progress import Progress
@@ -34,8 +34,9 @@ from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
 from jhrun.config import objects, stored
 from jhrun.config.overrides import flatten
+from jhrun.evaluation.analyses import Analysis
 from jhrun.folder import RunFolder
-from jhrun.jsonio import append_line, read_json, read_lines, write_json
+from jhrun.jsonio import append_line, as_plain, read_json, read_lines, write_json
 from jhrun.loggers import Logger
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
@@ -70,7 +71,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         logger = objects.logger(values, call["plugins"])
         # whatever can be wrong with the call is told before there is a folder, or anything in it is changed
         with plugins_named(call["plugins"]):
-            trainer, attacks = _built(values, device, call["plugins"], overrides)
+            trainer, attacks, analyses = _built(values, device, call["plugins"], overrides)
             warnings = preflighted(trainer) if resume is None else []
         if resume is None:
             stack.enter_context(made(output))
@@ -93,11 +94,11 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             stack.callback(logger.close)
             logger.begin(folder.path, [EpochRecord(**line) for line in read_lines(folder.metrics)])
         with plugins_named(call["plugins"]):
-            _work(folder, trainer, values, attacks, logger)
+            _work(folder, trainer, values, attacks, analyses, logger)
         finish()
         report = write_report(folder, values)
         if logger is not None:
-            logger.results(flatten(values), report)
+            logger.results(flatten(values), as_plain(report))
         say_result(folder, report)
         tell(str(folder.path))
     return folder.path
@@ -119,19 +120,21 @@ def _reopened(
 
 def _built(
     values: dict[str, Any], device: torch.device, plugins: Sequence[str], overrides: Sequence[str]
-) -> tuple[Trainer, dict[str, Attack]]:
-    """What the run trains with and what it is attacked with; nothing is written."""
+) -> tuple[Trainer, dict[str, Attack], dict[str, Analysis]]:
+    """What the run trains with, what it is attacked with and how it is analysed; nothing is written."""
     radii = objects.radii(values)
     needed = values["evaluate"] or values.get("search")
     attacks = objects.attacks(values, radii, plugins) if needed else {}
+    analyses = objects.analyses(values, plugins) if values["evaluate"] else {}
     with Progress("reading the data"):
         trainer = prepared(values, device, plugins)
     require_radii(radii, trainer.dataset)
     attacks = applicable(attacks, trainer.dataset, overrides)
+    analyses = analyses if trainer.dataset.classes else {}
     if values["evaluate"]:
         # a subset that is too large is told before the training, not after it
         drawn(trainer.dataset.test, values["subset"])
-    return trainer, attacks
+    return trainer, attacks, analyses
 
 
 def _kept(stack: ExitStack, folder: RunFolder) -> Callable[[], None]:
@@ -143,7 +146,12 @@ def _kept(stack: ExitStack, folder: RunFolder) -> Callable[[], None]:
 
 
 def _work(
-    folder: RunFolder, trainer: Trainer, values: dict[str, Any], attacks: dict[str, Attack], logger: Logger | None
+    folder: RunFolder,
+    trainer: Trainer,
+    values: dict[str, Any],
+    attacks: dict[str, Attack],
+    analyses: dict[str, Analysis],
+    logger: Logger | None,
 ) -> None:
     """Train and attack."""
     watch = Watch(folder, values, trainer)
@@ -153,6 +161,7 @@ def _work(
             validated(folder, values, trainer, attacks)
     results = [path / "results.json" for path in folder.evaluations()]
     if values["evaluate"] and not any(_measured(path, epoch=trainer.epoch, checkpoint="last") for path in results):
+        settings = {name: values["analysis"][name] for name in analyses}
         request = Request(
             folder,
             values,
@@ -166,8 +175,10 @@ def _work(
             epsilon=objects.radii(values)["inf"],
             cascade=values["cascade"],
             subset=values["subset"],
-            # searches of its own would double the time of a short run
-            probes=False,
+            analyses=analyses,
+            settings=settings,
+            call={**{key: values.get(key) for key in CALL}, "checkpoint": "last"},
+            plugins=values["plugins"],
             again=shared_settings(values),
         )
         run_evaluation(named(request, "+".join(attacks) or "test"))
@@ -183,7 +194,7 @@ def _measured(path: Path, **of: Any) -> bool:
 
 def _note(folder: RunFolder, trainer: Trainer, warnings: Sequence[str]) -> None:
     """Keep for the report what the terms of the loss mean; say what is odd, and keep it too."""
-    write_json(folder.terms, {"terms": [one.record().plain() for one in trainer.terms]})
+    write_json(folder.terms, {"terms": as_plain([one.record() for one in trainer.terms])})
     for warning in warnings:
         say(f"warning: {warning}")
     write_json(folder.warnings, {"warnings": list(warnings)})
@@ -204,7 +215,7 @@ def _train(folder: RunFolder, trainer: Trainer, told: Sequence[Callable[[EpochRe
             tell(text)
 
     def decided(decision: Decision) -> None:
-        append_line(folder.decisions, decision.plain())
+        append_line(folder.decisions, as_plain(decision))
         taken = decision.taken
         say(
             f"epoch {decision.epoch}: {decision.matrix} by {decision.name}, truth {taken.truth:.3f} of "
@@ -263,6 +274,7 @@ def _epoch_line(line: EpochRecord, epochs: int, regularizer: str) -> str:
         parts.append(f"validation loss {line.validation_loss:.4g}")
     if line.skipped:
         parts.append(f"{line.skipped} of its batches skipped")
-    figures = line.task or {}
-    parts += [f"{name} {figures[name]:.4g}" for name in ("skill", "asymmetry", "off_diagonal") if name in figures]
+    if line.task is not None:
+        figures = {name: getattr(line.task, name) for name in ("skill", "asymmetry", "off_diagonal")}
+        parts += [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
     return ", ".join([*parts, f"{line.seconds:.1f} s"])

@@ -30,6 +30,7 @@ PACKAGES = {
     "optimizer": ("jhrun.optimizers",),
     "averaging": ("jhrun.training.averages",),
     "attack": ("jhrun.attacks",),
+    "analysis": ("jhrun.evaluation.analyses",),
     "logger": ("jhrun.loggers",),
 }
 

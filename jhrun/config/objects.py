@@ -19,6 +19,7 @@ from jhrun.config.values import radius
 from jhrun.data import Dataset
 from jhrun.data.pairs import are_pairs
 from jhrun.errors import ConfigError, DataError
+from jhrun.evaluation.analyses import Analysis
 from jhrun.loggers import Logger
 from jhrun.schedules import schedule
 from jhrun.training import Averages, Follow
@@ -63,6 +64,8 @@ def examine(config: Values, plugins: Sequence[str]) -> None:
         loss.examine(group, config[group], plugins)
     for name, node in (config.get("attack") or {}).items():
         _attack(name, node, plugins)
+    for name, node in (config.get("analysis") or {}).items():
+        door.examined("analysis", node, plugins=plugins, key=f"analysis.{name}")
 
 
 def _attack(name: str, node: Values, plugins: Sequence[str]) -> Any:
@@ -164,6 +167,34 @@ def attacks(config: Values, radii: Mapping[str, float], plugins: Sequence[str]) 
                 what, f"attack {name}: {node['_target_']}", "name a subclass of jhrun.attacks.Attack"
             )
     return built
+
+
+def analyses(config: Values, plugins: Sequence[str]) -> dict[str, Analysis]:
+    """The chosen analyses by name, each after those whose records it reads.
+
+    Args:
+        config: of the call.
+        plugins: packages that the user trusts in this call.
+
+    Returns:
+        The analyses.
+
+    Raises:
+        ConfigError: a target makes no analysis.
+    """
+    built: dict[str, Analysis] = {}
+    for name, node in (config.get("analysis") or {}).items():
+        built[name] = build("analysis", node, plugins=plugins)
+        if not isinstance(built[name], Analysis):
+            what = f"it made a {type(built[name]).__name__}, and no jhrun.evaluation.analyses.Analysis"
+            remedy = "name a subclass of jhrun.evaluation.analyses.Analysis"
+            raise ConfigError(what, f"analysis {name}: {node['_target_']}", remedy)
+    ordered: dict[str, Analysis] = {}
+    while left := [name for name in built if name not in ordered]:
+        ready = [name for name in left if not {*built[name].uses} & {*left} - {name}]
+        # of those that wait for each other, the first goes first
+        ordered |= {name: built[name] for name in ready or left[:1]}
+    return ordered
 
 
 def logger(config: Values, plugins: Sequence[str]) -> Logger | None:

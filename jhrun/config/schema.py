@@ -16,6 +16,9 @@ from jhrun.errors import ConfigError
 GLOBAL = ("experiment", "scale")
 """Groups whose files set keys of the whole configuration."""
 
+LISTED = ("attack", "analysis")
+"""Groups of which several are chosen, each by its name."""
+
 _REFERENCE = re.compile(r"\$\{\.*([\w.]+)")
 
 
@@ -57,9 +60,9 @@ def _told(key: str, choice: Mapping[str, Any], known: Iterable[str]) -> str:
     if group in GLOBAL:
         file, line = f"{group}/{choice.get(group)}.yaml", "# @package _global_"
         return f"{file} changes nothing: its first line must be '{line}'"
-    if group == "attack":
-        header = "# @package attack.NAME"
-        return f"'{key}' is no attack: the first line of a file must be '{header}', and ~{key} takes one away"
+    if group in LISTED:
+        what = f"'{key}' is no {group}: the first line of a file must be '# @package {group}.NAME'"
+        return f"{what}, and ~{key} takes one away"
     return f"there is no key '{key}': {nearest(key, known)}"
 
 
@@ -72,9 +75,9 @@ def _unknown(command: str, config: Mapping[str, Any], own: Mapping[str, Any]) ->
             allowed = {*(inner if isinstance(inner, Mapping) else ()), *nodes.get(key, set())}
             if isinstance(value, Mapping) and allowed:
                 yield from (f"{key}.{name}" for name in value if name not in allowed)
-        elif key == "attack":
+        elif key in LISTED:
             if isinstance(value, Mapping):
-                yield from (f"attack.{name}" for name, node in value.items() if not isinstance(node, Mapping))
+                yield from (f"{key}.{name}" for name, node in value.items() if not isinstance(node, Mapping))
         elif key not in groups(command) or key in GLOBAL:
             yield str(key)
 

@@ -103,7 +103,6 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "evaluate": one_of(True, False),
     "averaged": optional(one_of(True, False)),
     "resume_force": one_of(True, False),
-    "analysis": optional(one_of("curvature")),
     "threads": optional(whole(1, 4096)),
     "tf32": one_of(True, False),
     "channels_last": one_of(True, False),

@@ -14,7 +14,7 @@ from jhrun.attacks.attack import evaluation_mode
 from jhrun.data import Part
 from jhrun.errors import NumericalError
 from jhrun.evaluation.passes import passes_counted
-from jhrun.records import AttackRecord, Proportion
+from jhrun.records import AttackRecord, ClassRecord, Proportion
 
 BATCH = 250
 SHOWN = 8
@@ -22,6 +22,10 @@ SHOWN = 8
 
 SPARED = -1
 """In place of a predicted class: the example was not attacked, for an earlier attack had broken it."""
+
+
+OUTCOMES = ("survived", "broken", "wrong")
+"""Right clean and under every attack; right clean, but not under every attack; wrong clean."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +88,20 @@ class Evaluation:
         """The names of the attacks in a norm."""
         return [name for name, record in self.records.items() if record.norm == norm]
 
-    def per_class(self, classes: Sequence[str]) -> dict[str, dict[str, Proportion]]:
+    @property
+    def outcomes(self) -> Tensor:
+        """What became of each example in the worst case, places in ``OUTCOMES``, (N,)."""
+        right = (self.clean == self.targets).long()
+        return torch.where(self.robust(), 0, 2 - right)
+
+    def per_class(self, classes: Sequence[str]) -> dict[str, ClassRecord]:
         """Of each class that occurs, the share that is right clean and in the worst case."""
         shares = {}
         for number, name in enumerate(classes):
             members = self.targets == number
             if n := int(members.sum()):
-                rights = {"clean": self.clean == self.targets, "worst_case": self.robust()}
-                shares[name] = {
-                    what: Proportion.of(int(right[members].sum()), n) for what, right in rights.items()
-                }
+                rights = (self.clean == self.targets, self.robust())
+                shares[name] = ClassRecord(*(Proportion.of(int(right[members].sum()), n) for right in rights))
         return shares
 
 

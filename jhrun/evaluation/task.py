@@ -1,6 +1,7 @@
 """How well a regression task was learned, and how far the network's derivatives are from the true structure."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from jhrun.attacks.attack import evaluation_mode
 from jhrun.autodiff import HessianOperator, JacobianOperator, twice_differentiable
 from jhrun.data import Part
 from jhrun.errors import NumericalError
+from jhrun.records import TaskRecord
 
 Structure = Literal["symmetric", "diagonal"]
 POINTS = 16
@@ -18,7 +20,7 @@ POINTS = 16
 _BATCH = 1000
 
 
-def measure(model: nn.Module, part: Part, structure: Structure | None, points: int = POINTS) -> dict[str, float]:
+def measure(model: nn.Module, part: Part, structure: Structure | None, points: int = POINTS) -> TaskRecord:
     """Error, skill, and what should be zero in the derivatives.
 
     Args:
@@ -28,10 +30,8 @@ def measure(model: nn.Module, part: Part, structure: Structure | None, points: i
         points: how many of the first examples have their matrices formed.
 
     Returns:
-        ``mse``, the mean over examples and outputs of (z − y)²; ``skill`` = 1 − mse/Var(y), which is 0 for the
-        best constant and 1 for the truth, left out where Var(y) is 0; ``n`` examples. For a symmetric Jacobian
-        ``asymmetry``, the mean of ‖J − Jᵀ‖_F; for a diagonal Hessian ``off_diagonal``, the mean of Σ_{i≠j} H_ij²;
-        both over ``points`` of the examples, exact but for the rounding of the network's own precision.
+        The figures; those of the derivatives over ``points`` of the examples, exact but for the rounding of the
+        network's own precision.
 
     Raises:
         NumericalError: a figure is not finite.
@@ -43,21 +43,23 @@ def measure(model: nn.Module, part: Part, structure: Structure | None, points: i
         mse = float(errors.mean())
         variance = float(part.targets.double().var(0, correction=0).mean())
         # of values that are all alike, as one is, no share is explained
-        skill = {"skill": 1 - mse / variance} if variance > 0 else {}
-        figures = {"mse": mse, **skill, "n": len(part)}
+        skill = 1 - mse / variance if variance > 0 else None
+        found = TaskRecord(mse, len(part), skill)
         some = next(part[:points].batches(points)).inputs
         if structure == "symmetric":
-            figures["asymmetry"] = _mean([asymmetry(jacobian(model, x)) for x in some])
+            mean = _mean([asymmetry(jacobian(model, x)) for x in some])
+            found = replace(found, asymmetry=mean, points=len(some))
         if structure == "diagonal":
-            figures["off_diagonal"] = _mean([off_diagonal(hessian(model, x)) for x in some])
-    bad = [name for name, value in figures.items() if not math.isfinite(value)]
+            mean = _mean([off_diagonal(hessian(model, x)) for x in some])
+            found = replace(found, off_diagonal=mean, points=len(some))
+    bad = [name for name, value in vars(found).items() if value is not None and not math.isfinite(value)]
     if bad:
         raise NumericalError(
             "the network's outputs or their derivatives are not finite",
             " and ".join(bad),
             "no figure is given; look at the training curves, or evaluate another checkpoint",
         )
-    return figures | ({"points": len(some)} if structure else {})
+    return found
 
 
 def jacobian(model: nn.Module, x: Tensor) -> Tensor:

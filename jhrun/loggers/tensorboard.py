@@ -66,7 +66,9 @@ class TensorBoard:
         """Add a point to each curve."""
         assert self._writer is not None
         figures = {tag: getattr(record, name) for name, tag in TAGS.items()}
-        figures |= {f"validation/{name}": value for name, value in (record.task or {}).items()}
+        figures |= {
+            f"validation/{name}": value for name, value in (vars(record.task) if record.task else {}).items()
+        }
         figures |= {name.replace(".", "/", 1): value for name, value in record.figures.items()}
         for tag, value in figures.items():
             if value is not None:
@@ -100,9 +102,11 @@ class TensorBoard:
 def _figures(report: Mapping[str, Any]) -> dict[str, float]:
     """Test figures by tag; an accuracy that is not known, as of a later attack in a cascade, is left out."""
     if report["task"]:
-        return {f"test/{name}": report["task"][name] for name in ("mse", "skill") if name in report["task"]}
-    found = {"clean": report["clean"], **report["attacks"], "worst_case": report["worst_case"]}
-    known = {name: figure["accuracy"] for name, figure in found.items() if figure}
+        known = {name: report["task"][name] for name in ("mse", "skill")}
+    else:
+        attacks = {name: attack["robust"] for name, attack in report["attacks"].items()}
+        found = {"clean": report["clean"], **attacks, "worst_case": report["worst_case"]}
+        known = {name: share["accuracy"] for name, share in found.items() if share}
     return {f"test/{name}": value for name, value in known.items() if value is not None}
 
 

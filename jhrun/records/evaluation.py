@@ -1,7 +1,7 @@
 """What evaluations write."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jhrun.records.statistics import Proportion, Spread
@@ -26,22 +26,104 @@ class AttackRecord:
     epsilon: float
     norm: str
     seconds: float
-    parameters: dict[str, Any]
+    parameters: Mapping[str, Any]
     last: Proportion | None = None
     attacked: int | None = None
 
-    def flat(self) -> dict[str, Any]:
-        """The record as ``report.json`` has it, with accuracy, n and ci95 on the first level."""
-        record = asdict(self)
-        robust: dict[str, Any] | None = record.pop("robust")
-        return (robust or {"accuracy": None, "n": self.attacked, "ci95": None}) | record
+    @property
+    def n(self) -> int:
+        """How many examples it saw."""
+        return self.robust.n if self.robust is not None else self.attacked or 0
 
-    @classmethod
-    def from_flat(cls, record: Mapping[str, Any]) -> "AttackRecord":
-        """The record that ``flat`` made this of."""
-        others = {key: value for key, value in record.items() if key not in {"accuracy", "n", "ci95"}}
-        shares = [_proportion(record), _proportion(others.pop("last") or {})]
-        return cls(robust=shares[0], last=shares[1], **others)
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """The examples of one class.
+
+    Attributes:
+        clean: share that is right as it is.
+        worst_case: share that is right clean and under every attack of the worst case's norm.
+    """
+
+    clean: Proportion
+    worst_case: Proportion
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """How well a regression task was learned.
+
+    Attributes:
+        mse: the mean over examples and outputs of (z − y)².
+        n: how many examples.
+        skill: 1 − mse/Var(y), which is 0 for the best constant and 1 for the truth; None where Var(y) is 0.
+        asymmetry: the mean of ‖J − Jᵀ‖_F, where the true Jacobian is symmetric; else None.
+        off_diagonal: the mean of Σ_{i≠j} H_ij², where the true Hessian is diagonal; else None.
+        points: how many examples had their matrices formed; None where no structure is known.
+    """
+
+    mse: float
+    n: int
+    skill: float | None = None
+    asymmetry: float | None = None
+    off_diagonal: float | None = None
+    points: int | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """``eval/NAME/results.json``: one checkpoint's accuracy, clean and attacked, or its errors without classes.
+
+    Attributes:
+        name: of the evaluation, unique in its run.
+        checkpoint: ``last`` or ``best``.
+        epoch: how many epochs that checkpoint had been trained for.
+        weights: SHA-256 of the checkpoint's weights.
+        dataset_part: which part was classified, ``test``.
+        total: how many examples that part has; more than were attacked where a subset was asked for.
+        seed: of the attacks' random starts.
+        device: where it ran.
+        date: when it ended, ISO 8601 with time zone.
+        seconds: of attacks, or of a regression task's measurement.
+        classes: names of the classes; none of a regression task.
+        clean: accuracy; None without classes.
+        worst_case: share of examples that are right clean and under every attack of one norm; None likewise.
+        worst_case_norm: the norm of the attacks that the worst case is over; None without an attack.
+        attacks: one record for each attack.
+        per_class: for each class that occurs.
+        task: of a regression task; None with classes.
+    """
+
+    name: str
+    checkpoint: str
+    epoch: int
+    weights: str
+    dataset_part: str
+    total: int
+    seed: int
+    device: str
+    date: str
+    seconds: float
+    classes: tuple[str, ...] = ()
+    clean: Proportion | None = None
+    worst_case: Proportion | None = None
+    worst_case_norm: str | None = None
+    attacks: Mapping[str, AttackRecord] = field(default_factory=dict)
+    per_class: Mapping[str, ClassRecord] = field(default_factory=dict)
+    task: TaskRecord | None = None
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One ε of a curve.
+
+    Attributes:
+        epsilon: radius in pixel units.
+        robust: share of examples that are right clean and attacked.
+    """
+
+    epsilon: float
+    robust: Proportion
 
 
 @dataclass(frozen=True)
@@ -53,94 +135,19 @@ class CurveRecord:
         norm: of the balls, ``inf`` or ``2``.
         parameters: the attack's settings besides ε.
         total: how many examples there are; more than the points' n where only a random part of them was attacked.
-        points: ε in pixel units, rising, and the share of examples that are right clean and attacked.
+        points: by rising ε.
     """
 
     attack: str
     norm: str
-    parameters: dict[str, Any]
+    parameters: Mapping[str, Any]
     total: int
-    points: tuple[tuple[float, Proportion], ...]
-
-    def flat(self) -> dict[str, Any]:
-        """The record as JSON has it, each point with epsilon, accuracy, n and ci95 on one level."""
-        return asdict(self) | {"points": [{"epsilon": e, **asdict(share)} for e, share in self.points]}
-
-
-@dataclass(frozen=True)
-class EvaluationRecord:
-    """``eval/NAME/results.json``: clean and attacked accuracy of one checkpoint.
-
-    Attributes:
-        name: of the evaluation, unique in its run.
-        checkpoint: ``last`` or ``best``.
-        epoch: how many epochs that checkpoint had been trained for.
-        dataset_part: which part was classified, ``test``.
-        total: how many examples that part has; more than were attacked where a subset was asked for.
-        classes: names of the classes.
-        clean: accuracy on it.
-        worst_case: share of examples that are right clean and under every attack of one norm.
-        attacks: one record for each attack.
-        seed: of the attacks' random starts.
-        device: where it ran.
-        date: when it ended, ISO 8601 with time zone.
-        worst_case_norm: the norm of the attacks that the worst case is over; None without an attack.
-        per_class: for each class that occurs, ``clean`` and ``worst_case``.
-        curve: robust accuracy against ε; None where it was not asked for.
-        weights: SHA-256 of the checkpoint's weights.
-    """
-
-    name: str
-    checkpoint: str
-    epoch: int
-    dataset_part: str
-    total: int
-    classes: tuple[str, ...]
-    clean: Proportion
-    worst_case: Proportion
-    attacks: dict[str, AttackRecord]
-    seed: int
-    device: str
-    date: str
-    worst_case_norm: str | None
-    per_class: dict[str, dict[str, Proportion]]
-    curve: CurveRecord | None
-    weights: str
-
-    def flat(self) -> dict[str, Any]:
-        """The record as JSON has it."""
-        attacks = {name: a.flat() for name, a in self.attacks.items()}
-        return asdict(self) | {"attacks": attacks, "curve": self.curve and self.curve.flat()}
-
-
-@dataclass(frozen=True)
-class TaskRecord:
-    """``eval/NAME/results.json`` of a regression task.
-
-    Attributes:
-        name: of the evaluation, unique in its run.
-        checkpoint: ``last`` or ``best``.
-        epoch: how many epochs that checkpoint had been trained for.
-        dataset_part: which part was predicted, ``test``.
-        task: ``mse``, ``skill``, ``n``; where a structure is known ``asymmetry`` or ``off_diagonal``, ``points``.
-        seconds: wall time.
-        device: where it ran.
-        date: when it ended, ISO 8601 with time zone.
-    """
-
-    name: str
-    checkpoint: str
-    epoch: int
-    dataset_part: str
-    task: dict[str, float]
-    seconds: float
-    device: str
-    date: str
+    points: tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True)
 class CurvatureRecord:
-    """``eval/NAME/curvature.json``: Jacobians and Hessians of the examples of an evaluation.
+    """Jacobians and Hessians of the examples of an evaluation.
 
     Attributes:
         n: how many examples.
@@ -164,19 +171,8 @@ class CurvatureRecord:
     missed: int
     worst_residual: float
     negative: int
-    groups: dict[str, dict[str, Spread]]
+    groups: Mapping[str, Mapping[str, Spread]]
     share_of: str | None
     share: Spread | None
     warnings: tuple[str, ...]
     seconds: float
-
-    def flat(self) -> dict[str, Any]:
-        """The record as JSON has it."""
-        return asdict(self)
-
-
-def _proportion(record: Mapping[str, Any]) -> Proportion | None:
-    if record.get("accuracy") is None:
-        return None
-    low, high = record["ci95"]
-    return Proportion(record["accuracy"], record["n"], (low, high))

@@ -1,8 +1,10 @@
 """What training writes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from jhrun.records.evaluation import TaskRecord
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class EpochRecord:
     lr: float
     weight: float
     task_weight: float = 1.0
-    task: dict[str, float] | None = None
+    task: TaskRecord | None = None
     memory: int | None = None
     skipped: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -66,31 +68,19 @@ class TermRecord:
     meaning: Mapping[str, str]
     confirmed: str
 
-    def plain(self) -> dict[str, Any]:
-        """For JSON; the kind is called ``class`` there."""
-        words = {"name": self.name, "class": self.kind, "title": self.title, "confirmed": self.confirmed}
-        return {**words, "meaning": dict(self.meaning)}
+    @property
+    def value(self) -> str:
+        """The sentence on its mean value."""
+        return self.meaning["value"]
 
-    @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "TermRecord":
-        """Back from JSON.
-
-        Args:
-            entry: as it was read.
-
-        Returns:
-            The record.
+    def __post_init__(self) -> None:
+        """Refuse a term that says nothing of its value.
 
         Raises:
-            ValueError: a key is missing, or is no text.
+            ValueError: the meaning lacks it.
         """
-        texts, meaning = [entry.get(key) for key in ("name", "class", "title", "confirmed")], entry.get("meaning")
-        if not isinstance(meaning, Mapping) or not isinstance(meaning.get("value"), str):
+        if "value" not in self.meaning:
             raise ValueError("the entry of a term lacks meaning.value")
-        if not all(isinstance(text, str) for text in (*texts, *meaning.values())):
-            raise ValueError("the entry of a term lacks a text: name, class, title, confirmed or a meaning")
-        name, kind, title, confirmed = map(str, texts)
-        return cls(name, kind, title, meaning, confirmed)
 
 
 @dataclass(frozen=True)
@@ -169,12 +159,3 @@ class Decision:
     def name(self) -> str:
         """As in ``lanczos, n = 4``."""
         return self.solver if not self.n else f"{self.solver}, n = {self.n}"
-
-    def plain(self) -> dict[str, Any]:
-        """For a line of JSON."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, line: Mapping[str, Any]) -> "Decision":
-        """Back from a line of JSON."""
-        return cls(**{**line, "measured": tuple(Measured(**m) for m in line["measured"])})

@@ -1,7 +1,6 @@
 """Whether an evaluation's figures can be believed."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 PASS, INCOMPLETE, SUSPECT, FAIL = "pass", "incomplete", "suspect", "fail"
 """The grades of a verdict, the best first."""
@@ -33,6 +32,15 @@ class Check:
     required: bool = True
     remedied: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse another outcome.
+
+        Raises:
+            ValueError: there is no such outcome.
+        """
+        if self.outcome not in {PASS, SUSPECT, FAIL, NOT_CHECKED}:
+            raise ValueError(f"check {self.name!r} has no outcome {self.outcome!r}")
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -49,35 +57,33 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``eval/NAME/verdict.json``: all checks of an evaluation.
+    """All checks of an evaluation.
 
     Attributes:
         checks: in the order in which they are shown.
         remedy: how the checks that were not made can be made; None where no call makes them.
+        outcome: the grade, which follows from the checks: ``fail`` if any check failed, else ``suspect`` if any is
+            suspect, else ``incomplete`` if a required check was not made or none passed, else ``pass``.
     """
 
     checks: tuple[Check, ...]
     remedy: Remedy | None = None
+    outcome: str = ""
 
-    @property
-    def outcome(self) -> str:
-        """The grade.
-
-        ``fail`` if any check failed, else ``suspect`` if any is suspect, else ``incomplete`` if a required check
-        was not made or none passed, else ``pass``.
-        """
-        found = {check.outcome for check in self.checks}
-        worst = next((outcome for outcome in (FAIL, SUSPECT) if outcome in found), None)
-        if worst is not None:
-            return worst
-        missing = any(check.required and check.outcome == NOT_CHECKED for check in self.checks)
-        return INCOMPLETE if missing or PASS not in found else PASS
+    def __post_init__(self) -> None:
+        """Grade it, whatever a file says of the grade."""
+        object.__setattr__(self, "outcome", _graded(self.checks))
 
     @property
     def remediable(self) -> bool:
         """Whether a stronger evaluation makes some of the checks that were not made."""
         return any(check.remedied for check in self.checks)
 
-    def flat(self) -> dict[str, Any]:
-        """The record as JSON has it."""
-        return {"verdict": self.outcome, **asdict(self)}
+
+def _graded(checks: tuple[Check, ...]) -> str:
+    found = {check.outcome for check in checks}
+    worst = next((outcome for outcome in (FAIL, SUSPECT) if outcome in found), None)
+    if worst is not None:
+        return worst
+    missing = any(check.required and check.outcome == NOT_CHECKED for check in checks)
+    return INCOMPLETE if missing or PASS not in found else PASS

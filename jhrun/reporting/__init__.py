@@ -1,13 +1,15 @@
 """From a run's records to tables, figures, Markdown and a page."""
 
 import jhrun.reporting.style  # noqa: F401 - before any other module imports matplotlib
+from jhrun.reporting.document import Report
+from jhrun.reporting.evaluations import alone
 from jhrun.reporting.leaderboard import Cell, cells_in, is_sweep, write_leaderboard
 from jhrun.reporting.report import write_report
-from jhrun.reporting.sections import alone
 from jhrun.reporting.tables import deciding, headline, plain, remedy, verdict_lines, worst_words
 
 __all__ = [
     "Cell",
+    "Report",
     "alone",
     "cells_in",
     "deciding",

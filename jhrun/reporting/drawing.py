@@ -1,7 +1,6 @@
-"""What the figures share: a palette, whiskers, lines, and how a figure becomes a file."""
+"""What the figures share: a palette, lines, and how a figure becomes a file."""
 
 import io
-from collections.abc import Iterable
 from typing import Any
 
 from matplotlib import rc_context
@@ -12,7 +11,7 @@ BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 """Okabe and Ito's palette, which colour-blind people can tell apart. Never the only mark: hatches, markers and
 line styles say the same on paper without colours."""
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 """The same for many lines, without the yellow, which white paper swallows."""
 
 STYLES = ("-", "--", "-.", ":")
@@ -43,9 +42,3 @@ def draw_line(
 def plain(axes: Axes) -> None:
     """Without the frame's upper and right side."""
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def whiskers(shares: Iterable[dict[str, Any]]) -> list[list[float]]:
-    """How far the 95 % intervals of some shares reach below and above them, as matplotlib wants its errors."""
-    ends = [(p["accuracy"], *p["ci95"]) for p in shares]
-    return [[max(0.0, p - low) for p, low, _ in ends], [max(0.0, high - p) for p, _, high in ends]]

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jhrun.records import Decision, TermRecord
+from jhrun.records import Decision, Proportion
+from jhrun.records.words import sample, subset
 from jhrun.reporting import words
+from jhrun.reporting.document import Report
 from jhrun.reporting.terms import is_a, term_of, weight_words
 from jhrun.terms import REGULARIZER, Spectral
 
@@ -19,59 +21,64 @@ MEANING_OF_SKILL = (
 )
 
 
-def meaning(report: dict[str, Any]) -> str:
+def meaning(report: Report) -> str:
     """What the headline's figures mean."""
-    if report["task"]:
+    if report.task:
         return MEANING_OF_SKILL
-    return MEANING_OF_ROBUST if report["clean"] is None else f"{MEANING_OF_ROBUST} {_sample(report)}"
+    return MEANING_OF_ROBUST if report.clean is None else f"{MEANING_OF_ROBUST} {_sample(report.clean, report)}"
 
 
-def describe(report: dict[str, Any]) -> list[tuple[str, str]]:
+def describe(report: Report) -> list[tuple[str, str]]:
     """What was run, and on what machine, as label and text."""
-    config, machine, epochs = report["config"], report["environment"], report["epochs"]
+    setup, machine, epochs = report.setup, report.environment, report.epochs
     regularizer = term_of(report, REGULARIZER)
     facts = [
-        ("data", _choice(config["dataset"])),
-        ("model", _choice(config["model"])),
-        ("objective", _choice(config["objective"])),
+        ("data", _choice(setup.dataset)),
+        ("model", _choice(setup.model)),
+        ("objective", _choice(setup.objective)),
         ("penalty", _penalty(report)),
     ]
-    states = [term.confirmed for entry in report["terms"] if (term := TermRecord.of(entry)).confirmed]
+    states = [term.confirmed for term in report.terms if term.confirmed]
     if states:
         facts.append(("evidence", f"{'; '.join(states)} (jhrun list explains the words)"))
     if regularizer is not None:
-        facts.append(("weight", weight_words(config["regularizer"]["weight"], epochs)))
-    if config["regularizer"].get("penalties"):
-        facts.append(("solver", _choice(config["solver"])))
-    if report["decisions"]:
-        facts.append(("directions", "; ".join(map(_decision, report["decisions"]))))
+        facts.append(("weight", weight_words(setup.regularizer.get("weight"), epochs)))
+    if setup.regularizer.get("penalties"):
+        facts.append(("solver", _choice(setup.solver)))
+    if report.decisions:
+        facts.append(("directions", "; ".join(map(_decision, report.decisions))))
+    facts.append(("optimizer", f"{_choice(setup.optimizer)}, batch {setup.train.batch_size}"))
+    if setup.averaging.get("_target_"):
+        facts.append(("averaging", _choice(setup.averaging)))
     facts += [
-        ("optimizer", f"{_choice(config['optimizer'])}, batch {config['train']['batch_size']}"),
-        *([("averaging", _choice(config["averaging"]))] if config["averaging"]["_target_"] else []),
-        ("epochs", f"{epochs[-1]['epoch'] if epochs else 0} of {config['train']['epochs']}"),
-        ("seed", str(config["seed"])),
-        ("time", f"{words.duration(report['seconds'])} of training and evaluation"),
-        ("machine", f"{machine['device']}, {machine['platform']}"),
-        ("versions", f"jhrun {machine['jhrun']}, Python {machine['python']}, PyTorch {machine['torch']}"),
+        ("epochs", f"{epochs[-1].epoch if epochs else 0} of {setup.train.epochs}"),
+        ("seed", str(setup.seed)),
+        *_evaluated(report),
+        ("time", f"{words.duration(report.seconds)} of training and evaluation"),
     ]
-    if peaks := [e["memory"] for e in epochs if e["memory"] is not None]:
-        whose = "the GPU's tensors" if machine["cuda"] else "the process"
-        facts.insert(-2, ("peak memory", f"{words.memory(max(peaks))} of {whose}, in training"))
-    if report["evaluation"]:
-        text = f"checkpoint {report['checkpoint']}, evaluation {report['evaluation']}"
-        if report["clean"]:
-            text += f", {words.sample(report['clean']['n'], report['total'])}"
-        facts.insert([label for label, _ in facts].index("time"), ("evaluated", text))
-    return facts
+    if peaks := [e.memory for e in epochs if e.memory is not None]:
+        whose = "the GPU's tensors" if machine.cuda else "the process"
+        facts.append(("peak memory", f"{words.memory(max(peaks))} of {whose}, in training"))
+    versions = f"jhrun {machine.jhrun}, Python {machine.python}, PyTorch {machine.torch}"
+    return [*facts, ("machine", f"{machine.device}, {machine.platform}"), ("versions", versions)]
 
 
-def _penalty(report: dict[str, Any]) -> str:
+def _evaluated(report: Report) -> list[tuple[str, str]]:
+    if not report.evaluation:
+        return []
+    text = f"checkpoint {report.checkpoint}, evaluation {report.evaluation}"
+    if report.clean:
+        text += f", {sample(report.clean.n, report.total)}"
+    return [("evaluated", text)]
+
+
+def _penalty(report: Report) -> str:
     """The regularizer: its matrices, or of another term the class with its arguments."""
-    node, term = report["config"]["regularizer"], term_of(report, REGULARIZER)
+    node, term = report.setup.regularizer, term_of(report, REGULARIZER)
     if term is None:
         return "none"
     if is_a(term, Spectral):
-        return " + ".join(_class(matrix) for matrix in node["penalties"])
+        return " + ".join(_class(matrix) for matrix in node.get("penalties") or [])
     return _choice({key: value for key, value in node.items() if key not in {"weight", "fraction"}})
 
 
@@ -93,18 +100,16 @@ def _argument(value: Any) -> str:
 
 
 def _class(node: Mapping[str, Any]) -> str:
-    return str(node["_target_"]).rsplit(".", 1)[-1]
+    return str(node.get("_target_")).rsplit(".", 1)[-1]
 
 
-def _decision(line: dict[str, Any]) -> str:
-    decision = Decision.of(line)
+def _decision(decision: Decision) -> str:
     where = f" (penalty {decision.penalty + 1})" if decision.penalty else ""
     return f"{decision.name} from epoch {decision.epoch}{where}, truth {decision.taken.truth:.3f}"
 
 
-def _sample(report: dict[str, Any]) -> str:
-    n, total = report["clean"]["n"], report["total"]
-    text = f"The shares are of {words.sample(n, total)}"
-    if words.subset(n, total):
+def _sample(clean: Proportion, report: Report) -> str:
+    text = f"The shares are of {sample(clean.n, report.total)}"
+    if subset(clean.n, report.total):
         text += "; the intervals tell how far the whole test set may be from them"
     return f"{text}."

@@ -4,33 +4,19 @@ The rules are in docs/report.md, "The headline".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jhrun.evaluation.store import read_npz
+from jhrun.evaluation.store import load_analysis, read_npz
 from jhrun.folder import RunFolder
-from jhrun.jsonio import read_json
-from jhrun.records import NOT_CHECKED, Proportion
-
-Record = dict[str, Any]
-"""An evaluation: its ``results.json``, and its ``verdict``."""
+from jhrun.records import NOT_CHECKED, ClassRecord, EvaluationRecord, Proportion
+from jhrun.reporting.document import Evaluated, Headline, Setup
 
 Claim = tuple[str, tuple[float, ...]] | None
-
-
-NOTHING: Record = {
-    **dict.fromkeys(("evaluation", "checkpoint", "verdict", "total", "clean", "worst_case", "task")),
-    **dict.fromkeys(("worst_case_norm", "per_class", "curve", "curvature")),
-    "joined": [],
-    "attacks": {},
-    "sources": {"curve": None, "curvature": None},
-}
-"""The headline of a run without an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -50,48 +36,48 @@ class Outcome:
     robust: NDArray[Any]
 
 
-def headline_of(folder: RunFolder, config: Mapping[str, Any], records: Mapping[str, Record]) -> Record:
-    """The keys of ``report.json`` that tell of the headline.
+def headline_of(folder: RunFolder, setup: Setup, records: Mapping[str, Evaluated]) -> Headline:
+    """What a run's page is about.
 
     Args:
         folder: of the run.
-        config: the run's configuration.
+        setup: the run's configuration.
         records: every evaluation by name, the newest last; at least one.
 
     Returns:
-        ``evaluation``, ``joined``, and the figures that follow from them.
+        The figures.
     """
-    anchor = max(enumerate(records.values()), key=lambda pair: (*_preference(pair[1], config), pair[0]))[1]
+    anchor = max(enumerate(records.values()), key=lambda pair: (*_preference(pair[1], setup), pair[0]))[1]
     related = [record for record in records.values() if same_network(record, anchor)]
-    group = [record for record in related if anchor.get("attacks") and claim_of(record) == claim_of(anchor)]
+    group = [record for record in related if anchor.attacks and claim_of(record) == claim_of(anchor)]
     return document(folder, group or [anchor], related)
 
 
-def single(folder: RunFolder, records: Mapping[str, Record], name: str) -> Record:
-    """The same keys for one evaluation alone."""
+def single(folder: RunFolder, records: Mapping[str, Evaluated], name: str) -> Headline:
+    """The same of one evaluation alone."""
     record = records[name]
     return document(folder, [record], [record])
 
 
-def claim_of(record: Record) -> Claim:
+def claim_of(record: EvaluationRecord) -> Claim:
     """Norm and radii of the worst case of an evaluation; None without an attack."""
-    attacks, norm = record.get("attacks", {}), record.get("worst_case_norm")
-    radii = {float(attack["epsilon"]) for attack in attacks.values() if attack["norm"] == norm}
+    norm = record.worst_case_norm
+    radii = {attack.epsilon for attack in record.attacks.values() if attack.norm == norm}
     return (str(norm), tuple(sorted(radii))) if radii else None
 
 
-def claimed(record: Record) -> list[str]:
+def claimed(record: EvaluationRecord) -> list[str]:
     """The attacks that the worst case of an evaluation is over."""
     claim = claim_of(record)
-    return [name for name, attack in record["attacks"].items() if attack["norm"] == claim[0]] if claim else []
+    return [name for name, attack in record.attacks.items() if claim and attack.norm == claim[0]]
 
 
-def same_network(one: Record, other: Record) -> bool:
-    """Whether two evaluations are of one checkpoint; those of a regression task have no hash of its weights."""
-    return all(one.get(key) == other.get(key) for key in ("checkpoint", "epoch", "weights"))
+def same_network(one: EvaluationRecord, other: EvaluationRecord) -> bool:
+    """Whether two evaluations are of one checkpoint."""
+    return (one.checkpoint, one.epoch, one.weights) == (other.checkpoint, other.epoch, other.weights)
 
 
-def outcome_of(folder: RunFolder, record: Record, names: Sequence[str] | None = None) -> Outcome:
+def outcome_of(folder: RunFolder, record: EvaluationRecord, names: Sequence[str] | None = None) -> Outcome:
     """Read what became of the examples of an evaluation.
 
     Args:
@@ -102,65 +88,86 @@ def outcome_of(folder: RunFolder, record: Record, names: Sequence[str] | None = 
     Returns:
         One entry for each example that was attacked.
     """
-    each = read_npz(folder.evaluation(record["name"]) / "per_example.npz")
+    return read_outcome(folder, record.name, claimed(record) if names is None else names)
+
+
+def read_outcome(folder: RunFolder, name: str, attacks: Sequence[str]) -> Outcome:
+    """What became of the examples of an evaluation under some of its attacks.
+
+    Args:
+        folder: of the run.
+        name: of the evaluation.
+        attacks: by name.
+
+    Returns:
+        One entry for each example.
+    """
+    each = read_npz(folder.evaluation(name) / "per_example.npz")
     right = robust = each["clean"] == each["target"]
-    for name in claimed(record) if names is None else names:
-        robust = robust & each[f"{name}.robust"]
+    for attack in attacks:
+        robust = robust & each[f"{attack}.robust"]
     return Outcome(each["index"], each["target"], right, robust)
 
 
-def _preference(record: Record, config: Mapping[str, Any]) -> tuple[bool, bool, int, bool, bool]:
+def _preference(record: EvaluationRecord, setup: Setup) -> tuple[bool, bool, int, bool, bool]:
     """Which claim a run's page is about: the larger tuple."""
-    found = claim_of(record)
-    norm, radii = found or ("", ())
-    own = config["epsilon" if norm == "inf" else "epsilon_l2"]
+    norm, radii = claim_of(record) or ("", ())
+    own = setup.epsilon if norm == "inf" else setup.epsilon_l2
     as_configured = own is not None and radii == (float(Fraction(str(own))),)
-    last = record["checkpoint"] == "last"
-    return bool(radii and radii[-1] > 0), last, record["epoch"], as_configured, norm == "inf"
+    last = record.checkpoint == "last"
+    return bool(radii and radii[-1] > 0), last, record.epoch, as_configured, norm == "inf"
 
 
-def document(folder: RunFolder, group: Sequence[Record], related: Sequence[Record]) -> Record:
-    """The same keys for evaluations that make one claim.
+def document(folder: RunFolder, group: Sequence[Evaluated], related: Sequence[Evaluated]) -> Headline:
+    """The same for evaluations that make one claim.
 
     Args:
         folder: of the run.
         group: the evaluations, the newest last; at least one.
-        related: all evaluations of the network, whose curves and curvature may be shown.
+        related: all evaluations of the network, whose analyses may be shown.
 
     Returns:
-        The keys.
+        The figures.
     """
-    lead, figures = group[-1], None
+    figures: dict[str, Any] = {}
+    lead = group[-1]
     if len(group) > 1:
         lead, figures = _joined(folder, group)
-    attacks = dict(lead.get("attacks", {}))
+    attacks = dict(lead.attacks)
     # of an attack that several others have, the one on most examples, and then the newest
-    for record in sorted(group, key=lambda r: ((r.get("clean") or {"n": 0})["n"], r["date"]), reverse=True):
-        attacks |= {name: record["attacks"][name] for name in claimed(record) if name not in attacks}
+    for record in sorted(group, key=lambda r: (_n(r), r.date), reverse=True):
+        attacks |= {name: record.attacks[name] for name in claimed(record) if name not in attacks}
     # of what needs no attack, every evaluation of the network has its say: of most examples, the newest
-    others = sorted([*related, *group], key=lambda r: (r is lead, r in group, (r.get("clean") or {"n": 0})["n"]))
-    curve = next((record for record in reversed(others) if record.get("curve")), None)
-    measured = next((r for r in reversed(others) if _curvature(folder, r).is_file()), None)
-    return {
-        "evaluation": lead["name"],
-        "joined": [record["name"] for record in group],
-        "checkpoint": lead["checkpoint"],
-        "verdict": lead["verdict"],
-        "total": lead.get("total"),
-        "clean": lead.get("clean"),
-        "attacks": attacks,
-        "worst_case": lead.get("worst_case"),
-        "task": lead.get("task"),
-        "worst_case_norm": lead.get("worst_case_norm"),
-        "per_class": lead.get("per_class") or None,
-        "curve": curve and curve["curve"],
-        "curvature": measured and read_json(_curvature(folder, measured)),
-        "sources": {"curve": curve and curve["name"], "curvature": measured and measured["name"]},
-        **(figures or {}),
-    }
+    others = sorted([*related, *group], key=lambda r: (r is lead, r in group, _n(r)))
+    sources = {name: record.name for record in others for name in record.analyses}
+    sources |= dict.fromkeys({"verdict"} & {*lead.analyses}, lead.name)
+    found = [load_analysis(folder.evaluation(source), name, drawn=False) for name, source in sources.items()]
+    found.sort(key=lambda analysis: (analysis.date, analysis.name))
+    headline = Headline(
+        evaluation=lead.name,
+        joined=tuple(record.name for record in group),
+        checkpoint=lead.checkpoint,
+        verdict=lead.verdict,
+        total=lead.total,
+        clean=lead.clean,
+        attacks=attacks,
+        worst_case=lead.worst_case,
+        worst_case_norm=lead.worst_case_norm,
+        per_class=lead.per_class,
+        classes=lead.classes,
+        task=lead.task,
+        analyses={analysis.name: analysis for analysis in found},
+        sources={analysis.name: sources[analysis.name] for analysis in found},
+    )
+    return replace(headline, **figures)
 
 
-def _joined(folder: RunFolder, group: Sequence[Record]) -> tuple[Record, Record]:
+def _n(record: EvaluationRecord) -> int:
+    """How many examples were attacked."""
+    return 0 if record.clean is None else record.clean.n
+
+
+def _joined(folder: RunFolder, group: Sequence[Evaluated]) -> tuple[Evaluated, dict[str, Any]]:
     """The evaluation that leads, and the figures of its examples over all evaluations of the group."""
     outcomes = [outcome_of(folder, record) for record in group]
     robust = np.ones(1 + max(int(o.index.max()) for o in outcomes), dtype=bool)
@@ -174,29 +181,24 @@ def _joined(folder: RunFolder, group: Sequence[Record]) -> tuple[Record, Record]
     return lead, _figures(lead, outcome, robust[outcome.index])
 
 
-def _completeness(record: Record, n: int) -> tuple[bool, int, float, int]:
+def _completeness(record: Evaluated, n: int) -> tuple[bool, int, float, int]:
     """Whether no needed check was left out, examples, strength of the attacks, checks made: more is larger."""
-    checks = record["verdict"]["checks"]
-    left_out = [check for check in checks if check["outcome"] == NOT_CHECKED]
-    complete = bool(checks) and not any(check["required"] for check in left_out)
-    return complete, n, -record["worst_case"]["accuracy"], len(checks) - len(left_out)
+    checks = record.verdict.checks if record.verdict else ()
+    left_out = [check for check in checks if check.outcome == NOT_CHECKED]
+    complete = bool(checks) and not any(check.required for check in left_out)
+    worst = record.worst_case.accuracy if record.worst_case else 1.0
+    return complete, n, -worst, len(checks) - len(left_out)
 
 
-def _figures(lead: Record, outcome: Outcome, robust: NDArray[Any]) -> Record:
+def _figures(lead: Evaluated, outcome: Outcome, robust: NDArray[Any]) -> dict[str, Any]:
     """Worst case, over all examples and over those of each class."""
     classes = {}
-    for number, name in enumerate(lead["classes"] if lead["per_class"] else ()):
+    for number, name in enumerate(lead.classes if lead.per_class else ()):
         members = outcome.target == number
         if members.any():
-            rights = {"clean": outcome.right, "worst_case": robust}
-            classes[name] = {key: _share(right[members]) for key, right in rights.items()}
-    return {"worst_case": _share(robust), "per_class": classes or None}
+            classes[name] = ClassRecord(*(_share(right[members]) for right in (outcome.right, robust)))
+    return {"worst_case": _share(robust), "per_class": classes}
 
 
-def _share(right: NDArray[Any]) -> Record:
-    share = asdict(Proportion.of(int(right.sum()), len(right)))
-    return share | {"ci95": list(share["ci95"])}
-
-
-def _curvature(folder: RunFolder, record: Record) -> Path:
-    return folder.evaluation(str(record["name"])) / "curvature.json"
+def _share(right: NDArray[Any]) -> Proportion:
+    return Proportion.of(int(right.sum()), len(right))

@@ -1,23 +1,22 @@
-"""A figure of a report: its file, its words and its data."""
+"""A figure of a page: its files, its words and its data."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from jhrun.records import Figure
+from jhrun.reporting.adaptive import adaptive
 from jhrun.reporting.data import as_csv
 from jhrun.reporting.drawing import as_bytes
-from jhrun.reporting.tables import Row
-
-WIDE = 7
-"""Inches, from which on a figure is not shrunk to a telephone's width, where nobody could read it, but scrolls."""
+from jhrun.reporting.plots import NARROW, drawn_figure
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report.
+    """A figure of a page.
 
     Attributes:
         name: of its file, without the ending.
@@ -27,8 +26,8 @@ class Picture:
         content: of the file.
         csv: the data it shows, for the file of the same name that ends in csv.
         wide: whether it scrolls on a narrow screen.
-        table: shown below it, the header first; perhaps empty.
         folded: whether a reader has to open it; on paper it is open.
+        narrow: the same for a telephone, its panels stacked; None where it is no other.
     """
 
     name: str
@@ -37,9 +36,9 @@ class Picture:
     text: str
     content: bytes
     csv: str
-    wide: bool
-    table: Sequence[Row] = ()
+    wide: bool = False
     folded: bool = False
+    narrow: bytes | None = None
 
     @classmethod
     def of(
@@ -47,30 +46,44 @@ class Picture:
         name: str,
         title: str,
         text: str,
-        figure: Figure,
+        drawing: Drawing,
         data: Mapping[str, Iterable[Any]],
-        *,
-        kind: str = "svg",
-        table: Sequence[Row] = (),
-        folded: bool = False,
+        narrow: Drawing | None = None,
     ) -> "Picture":
-        """From a drawn figure.
+        """From a drawing.
 
         Args:
             name: of its file.
             title: above it.
             text: what it shows.
-            figure: drawn.
+            drawing: of it.
             data: what it shows, in columns of equal length.
-            kind: ``svg`` or ``png``.
-            table: to be shown below it.
-            folded: whether a reader has to open it.
+            narrow: the same for a telephone; without it, a drawing that is wider than half a page scrolls there.
 
         Returns:
-            The picture.
+            The picture, an SVG.
         """
-        wide = bool(figure.get_figwidth() > WIDE)
-        return cls(name, kind, title, text, as_bytes(figure, kind), as_csv(data), wide, table, folded)
+        wide = narrow is None and bool(drawing.get_figwidth() > 2 * NARROW)
+        other = None if narrow is None else adaptive(as_bytes(narrow, "svg"))
+        return cls(name, "svg", title, text, adaptive(as_bytes(drawing, "svg")), as_csv(data), wide, narrow=other)
+
+    @classmethod
+    def drawn(cls, figure: Figure) -> "Picture":
+        """From a description.
+
+        Args:
+            figure: examined.
+
+        Returns:
+            The picture, wide and narrow; images scroll on a telephone.
+        """
+        name, title, text = figure.name, figure.title, figure.text
+        drawing = drawn_figure(figure)
+        if any(panel.kind == "images" for panel in figure.panels):
+            content, csv = as_bytes(drawing, "png"), as_csv(figure.columns)
+            return cls(name, "png", title, text, content, csv, wide=True, folded=figure.folded)
+        picture = cls.of(name, title, text, drawing, figure.columns, drawn_figure(figure, narrow=True))
+        return replace(picture, folded=figure.folded)
 
     @property
     def file(self) -> str:
@@ -85,10 +98,18 @@ class Picture:
     @property
     def data(self) -> str:
         """Its content as a data URL."""
-        mime = {"svg": "image/svg+xml", "png": "image/png"}[self.kind]
-        return f"data:{mime};base64,{base64.b64encode(self.content).decode()}"
+        return _url({"svg": "image/svg+xml", "png": "image/png"}[self.kind], self.content)
+
+    @property
+    def narrow_data(self) -> str:
+        """That of the narrow one; empty where there is none."""
+        return "" if self.narrow is None else _url("image/svg+xml", self.narrow)
 
     @property
     def csv_data(self) -> str:
         """Its CSV as a data URL."""
-        return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(self.csv.encode()).decode()}"
+        return _url("text/csv;charset=utf-8", self.csv.encode())
+
+
+def _url(mime: str, content: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"

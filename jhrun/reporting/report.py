@@ -1,6 +1,9 @@
 """``report.json``, ``report.md``, ``report.html`` and ``figures/``: everything from the run's records."""
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +11,36 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from jhrun.files import write_together
 from jhrun.folder import RunFolder
-from jhrun.jsonio import as_json
+from jhrun.jsonio import as_json, as_plain
+from jhrun.records import Section
 from jhrun.reporting import tables
+from jhrun.reporting.contents import contents
+from jhrun.reporting.document import Report
+from jhrun.reporting.evaluations import joined_words, parts
 from jhrun.reporting.facts import describe, meaning
-from jhrun.reporting.gallery import draw
-from jhrun.reporting.sections import joined_words, sections
+from jhrun.reporting.first import commands, ladder_of, sentence
+from jhrun.reporting.picture import Picture
 from jhrun.reporting.style import own_style
 from jhrun.reporting.summary import summarise
 from jhrun.reporting.text import markdown
 from jhrun.reporting.verdict import box
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A section with its figures drawn.
+
+    Attributes:
+        section: as it was described.
+        pictures: of its figures.
+    """
+
+    section: Section
+    pictures: tuple[Picture, ...]
+
+
 @own_style()
-def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
+def write_report(folder: RunFolder, config: Mapping[str, Any]) -> Report:
     """Write a run's report anew from its records.
 
     Args:
@@ -31,26 +51,36 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         The document that ``report.json`` holds.
     """
     report = summarise(folder, config)
-    pictures = draw(folder, report)
+    name = f"{folder.path.parent.name}/{folder.path.name}"
+    sections = [
+        Shown(section, tuple(Picture.drawn(figure) for figure in section.figures))
+        for section in contents(folder, report)
+    ]
+    first = ladder_of(folder, report, name)
+    pictures = [*([first] if first else []), *(picture for shown in sections for picture in shown.pictures)]
     figures = folder.path / "figures"
     figures.mkdir(exist_ok=True)
     files: dict[Path, str | bytes] = {
-        figures / name: content for picture in pictures for name, content in picture.files.items()
+        figures / file: content for picture in pictures for file, content in picture.files.items()
     }
-    files[folder.path / "report.json"] = as_json(report)
+    files[folder.path / "report.json"] = as_json(as_plain(report))
     documents = pages(
         "report",
         report=report,
+        sentence=sentence(report),
+        ladder=first,
         verdict=box(report),
-        pictures=pictures,
+        commands=commands(report),
+        sections=sections,
         facts=describe(report),
         headline=tables.headline_table(report),
         meaning=meaning(report),
         joined=joined_words(report),
-        sections=sections(folder, report),
-        history=tables.history(report["evaluations"]),
+        parts=parts(folder, report),
+        history=tables.history(report.evaluations),
+        environment=as_plain(report.environment),
         tables=tables,
-        name=f"{folder.path.parent.name}/{folder.path.name}",
+        name=name,
     )
     # a crash leaves the old report whole, and not half of it beside half of the new one
     write_together(files | {folder.path / f"report.{ending}": text for ending, text in documents})
@@ -83,5 +113,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["md"] = markdown
+    environment.filters["anchor"] = anchor
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
     return environment
+
+
+def anchor(title: str) -> str:
+    """A title as the name of a place in a page.
+
+    Args:
+        title: any text.
+
+    Returns:
+        Letters, digits and dashes.
+
+    Example:
+        >>> anchor("Accuracy against ε")
+        'accuracy-against'
+    """
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower())) or "section"

@@ -1,4 +1,4 @@
-"""``report.json``: a run's records in one document, the interface of a run for programs (docs/report.md)."""
+"""A run's records, read into one document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from jhrun.errors import RunError
+from jhrun.evaluation.store import analyses_in, load_analysis
 from jhrun.folder import RunFolder
-from jhrun.jsonio import DAMAGED, read_json, read_lines, require_fields
-from jhrun.records import Decision, EpochRecord, EvaluationRecord, TaskRecord, TermRecord
-from jhrun.reporting.joined import NOTHING, headline_of, single
-
-SCHEMA_VERSION = 1
+from jhrun.jsonio import read_lines, read_record, typed
+from jhrun.records import (
+    Decision,
+    EnvironmentRecord,
+    EpochRecord,
+    EvaluationRecord,
+    StatusRecord,
+    TermRecord,
+    Verdict,
+)
+from jhrun.reporting.document import SCHEMA_VERSION, Evaluated, Headline, Report, Setup, setup_of
+from jhrun.reporting.joined import headline_of, single
 
 MOST_EPOCHS = 10_000
 """A report with more would be a file that no browser opens."""
@@ -20,7 +28,22 @@ _SHORTEST = 250
 """Bytes of an epoch's record, at least."""
 
 
-def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Terms:
+    terms: tuple[TermRecord, ...]
+
+
+@dataclass(frozen=True)
+class _Warnings:
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Pin:
+    evaluation: str
+
+
+def summarise(folder: RunFolder, config: Mapping[str, Any]) -> Report:
     """Gather a run's records.
 
     Args:
@@ -28,32 +51,30 @@ def summarise(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
         config: its stored configuration.
 
     Returns:
-        The document; from ``evaluation`` to ``sources`` it is of the headline (``joined``), or of the evaluation
-        that is pinned.
+        The document; its headline is of the evaluations that ``joined`` names, or of the one that is pinned.
     """
-    told = read_epochs(folder.metrics)
-    status = read_json(folder.status)
-    _consistent(folder, config, status, told.number)
+    told, setup = read_epochs(folder.metrics), setup_of(config, folder.path)
+    status = read_record(folder.status, StatusRecord)
+    _consistent(folder, setup, status, told.number)
     evaluations = {path.name: _evaluation(path, told.number) for path in folder.evaluations()}
-    for name, record in evaluations.items():
-        record["verdict"] = None if "task" in record else read_json(folder.evaluation(name) / "verdict.json")
     pinned, lost = _pinned(folder, evaluations)
-    headline = _headline(folder, config, evaluations, pinned)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": str(folder.path.absolute()),
-        "status": status,
-        "config": config,
-        "environment": read_json(folder.environment),
-        "seconds": told.seconds + sum(_seconds(evaluations[name]) for name in headline["joined"]),
-        "pinned": pinned is not None,
-        **headline,
-        "terms": _terms(folder.terms),
-        "epochs": told.kept,
-        "decisions": list(read_lines(folder.decisions, Decision.ORDER)),
-        "warnings": [*_warnings(folder), *told.skipped(), *lost],
-        "evaluations": evaluations,
-    }
+    headline = _headline(folder, setup, evaluations, pinned)
+    decisions = read_lines(folder.decisions, Decision.ORDER)
+    return Report(
+        **vars(headline),
+        schema_version=SCHEMA_VERSION,
+        run=str(folder.path.absolute()),
+        status=status,
+        config=config,
+        environment=read_record(folder.environment, EnvironmentRecord),
+        seconds=told.seconds + sum(evaluations[name].seconds for name in headline.joined),
+        pinned=pinned is not None,
+        terms=read_record(folder.terms, _Terms).terms,
+        epochs=tuple(told.kept),
+        decisions=tuple(typed(line, Decision, folder.decisions) for line in decisions),
+        warnings=(*_warnings(folder), *told.skipped(), *lost),
+        evaluations=evaluations,
+    )
 
 
 @dataclass
@@ -68,7 +89,7 @@ class Epochs:
         first: the first epoch with such a batch.
     """
 
-    kept: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[EpochRecord] = field(default_factory=list)
     number: int = 0
     seconds: float = 0.0
     left_out: int = 0
@@ -97,74 +118,64 @@ def read_epochs(path: Path) -> Epochs:
         RunError: a record is damaged or missing.
     """
     every = 1 + (path.stat().st_size // _SHORTEST // MOST_EPOCHS if path.is_file() else 0)
-    found, line = Epochs(), None
+    found, epoch = Epochs(), None
     for line in read_lines(path):
         found.number += 1
-        require_fields(line, EpochRecord, path)
-        if line["epoch"] != found.number:
-            what = f"the record of epoch {found.number} is missing ({line['epoch']} is in its place)"
+        epoch = typed(line, EpochRecord, path)
+        if epoch.epoch != found.number:
+            what = f"the record of epoch {found.number} is missing ({epoch.epoch} is in its place)"
             raise RunError(what, str(path), "the run is damaged")
-        found.seconds += line["seconds"]
-        found.left_out += line["skipped"]
-        found.first = found.first or (found.number if line["skipped"] else 0)
+        found.seconds += epoch.seconds
+        found.left_out += epoch.skipped
+        found.first = found.first or (found.number if epoch.skipped else 0)
         if (found.number - 1) % every == 0:
-            found.kept.append(line)
-    if line is not None and found.kept[-1] is not line:
-        found.kept.append(line)
+            found.kept.append(epoch)
+    if epoch is not None and found.kept[-1] is not epoch:
+        found.kept.append(epoch)
     return found
 
 
-def _consistent(folder: RunFolder, config: Mapping[str, Any], status: Mapping[str, Any], epochs: int) -> None:
+def _consistent(folder: RunFolder, setup: Setup, status: StatusRecord, epochs: int) -> None:
     """Whether as many epochs are recorded as were trained."""
-    asked = config["train"]["epochs"]
-    if status["state"] == "finished" and epochs != asked:
+    asked = setup.train.epochs
+    if status.state == "finished" and epochs != asked:
         what = f"the run is finished, but {epochs} of its {asked} epochs are recorded"
         raise RunError(what, str(folder.metrics), "the run is damaged")
 
 
-def _evaluation(path: Path, epochs: int) -> dict[str, Any]:
+def _evaluation(path: Path, epochs: int) -> Evaluated:
     """An evaluation's results: of this one, and of a network trained for no longer than is recorded."""
-    record = read_json(path / "results.json")
-    require_fields(record, TaskRecord if "task" in record else EvaluationRecord, path / "results.json")
-    if record["name"] != path.name:
-        raise RunError(f"is of an evaluation called {record['name']!r}", str(path), "the run is damaged")
-    if not isinstance(record["epoch"], int) or record["epoch"] > epochs:
-        what = f"is of epoch {record['epoch']}, but {epochs} are recorded"
+    record = read_record(path / "results.json", EvaluationRecord)
+    if record.name != path.name:
+        raise RunError(f"is of an evaluation called {record.name!r}", str(path), "the run is damaged")
+    if record.epoch > epochs:
+        what = f"is of epoch {record.epoch}, but {epochs} are recorded"
         raise RunError(what, str(path), "the run is damaged")
-    return record
+    analyses, verdict = tuple(analyses_in(path)), None
+    if "verdict" in analyses:
+        file = path / "analyses" / "verdict.json"
+        verdict = typed(load_analysis(path, "verdict", drawn=False).record, Verdict, file)
+    return Evaluated(**vars(record), verdict=verdict, analyses=analyses)
 
 
-def _terms(path: Path) -> list[dict[str, Any]]:
-    """The terms of the loss in their own words."""
-    try:
-        return [TermRecord.of(entry).plain() for entry in read_json(path)["terms"]]
-    except DAMAGED as error:
-        raise RunError(f"is no record of terms ({error!r})", str(path), "the run is damaged") from error
-
-
-def _warnings(folder: RunFolder) -> list[str]:
+def _warnings(folder: RunFolder) -> tuple[str, ...]:
     """What was odd before training began."""
-    return list(read_json(folder.warnings)["warnings"]) if folder.warnings.is_file() else []
+    return read_record(folder.warnings, _Warnings).warnings if folder.warnings.is_file() else ()
 
 
-def _seconds(record: dict[str, Any]) -> float:
-    """Of the attacks, or of a regression task's measurement."""
-    return float(sum(a["seconds"] for a in record.get("attacks", {}).values()) + record.get("seconds", 0))
-
-
-def _pinned(folder: RunFolder, evaluations: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+def _pinned(folder: RunFolder, evaluations: Mapping[str, Evaluated]) -> tuple[str | None, list[str]]:
     """The evaluation that is pinned, if one is, and a sentence where it is lost."""
     if not folder.pin.is_file():
         return None, []
-    name = read_json(folder.pin)["evaluation"]
+    name = read_record(folder.pin, _Pin).evaluation
     if name in evaluations:
         return name, []
     return None, [f"evaluation {name}, which was pinned, is not there: the headline is made of all"]
 
 
 def _headline(
-    folder: RunFolder, config: Mapping[str, Any], evaluations: Mapping[str, Any], pinned: str | None
-) -> dict[str, Any]:
+    folder: RunFolder, setup: Setup, evaluations: Mapping[str, Evaluated], pinned: str | None
+) -> Headline:
     if not evaluations:
-        return NOTHING
-    return single(folder, evaluations, pinned) if pinned else headline_of(folder, config, evaluations)
+        return Headline()
+    return single(folder, evaluations, pinned) if pinned else headline_of(folder, setup, evaluations)

@@ -1,12 +1,13 @@
 """The headline table, in plain text and in Markdown, and how numbers are written."""
 
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from jhrun.errors import pasteable
-from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT
-from jhrun.reporting.words import counted, duration, subset
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, Proportion, TaskRecord, Verdict
+from jhrun.records.words import ball, subset
+from jhrun.reporting.document import Evaluated, Headline, Report
+from jhrun.reporting.words import counted, duration
 
 Row = tuple[str, ...]
 ACCURACY: Row = ("", "accuracy", "95 % interval", "n", "ε")
@@ -16,129 +17,126 @@ STRUCTURE = {"asymmetry": "‖J − Jᵀ‖_F", "off_diagonal": "Σ_{i≠j} H_ij
 """What should be zero in a regression task's derivatives: key of the records, and its formula."""
 
 
-def headline_table(report: dict[str, Any]) -> list[Row]:
+def headline_table(report: Headline) -> list[Row]:
     """Its header and rows: accuracies, or the figures of a regression task; none where nothing was evaluated."""
-    if report["task"] is not None:
-        return [TASK, *_task_rows(report["task"])]
-    if report["clean"] is None:
+    if report.task is not None:
+        return [TASK, *_task_rows(report.task)]
+    if report.clean is None:
         return []
-    total = report["total"]
-    of_all = f"n of {total:,}" if subset(report["clean"]["n"], total) else "n"
+    of_all = f"n of {report.total:,}" if subset(report.clean.n, report.total) else "n"
     return [tuple(of_all if cell == "n" else cell for cell in ACCURACY), *_accuracy_rows(report)]
 
 
-def _task_rows(task: dict[str, Any]) -> list[Row]:
-    if not task:
+def _task_rows(task: TaskRecord | None) -> list[Row]:
+    if task is None:
         return []
-    n = str(task["n"])
-    rows: list[Row] = [("mean squared error", f"{task['mse']:.4g}", n)]
-    rows += [("skill", f"{task['skill']:.4f}", n)] if "skill" in task else []
-    rows += [(STRUCTURE[key], f"{task[key]:.4g}", str(task["points"])) for key in STRUCTURE if key in task]
+    n = str(task.n)
+    rows: list[Row] = [("mean squared error", f"{task.mse:.4g}", n)]
+    rows += [("skill", f"{task.skill:.4f}", n)] if task.skill is not None else []
+    known = {formula: getattr(task, key) for key, formula in STRUCTURE.items()}
+    rows += [(formula, f"{value:.4g}", str(task.points)) for formula, value in known.items() if value is not None]
     return rows
 
 
-def _accuracy_rows(report: dict[str, Any]) -> list[Row]:
-    rows: list[Row] = [("clean", *_cells(report["clean"]), "")]
-    rows += [(name, *_cells(a), ball(a)) for name, a in report["attacks"].items()]
+def _accuracy_rows(report: Headline) -> list[Row]:
+    rows: list[Row] = [("clean", *_cells(report.clean), "")]
+    rows += [(name, *_cells(a.robust, a.n), ball(a.epsilon, a.norm)) for name, a in report.attacks.items()]
     if worst := worst_case(report):
-        rows.append((worst, *_cells(report["worst_case"]), ""))
+        rows.append((worst, *_cells(report.worst_case), ""))
     return rows
 
 
-def worst_case(report: dict[str, Any]) -> str | None:
+def worst_case(report: Headline) -> str | None:
     """What the worst case is called: over one norm's attacks, named where that is not ℓ∞; None if there is one."""
-    norm = report["worst_case_norm"]
-    counted = [a for a in report["attacks"].values() if a["norm"] == norm]
-    if len(counted) + len(report["joined"]) < 3:
+    norm = report.worst_case_norm
+    counted = [a for a in report.attacks.values() if a.norm == norm]
+    if len(counted) + len(report.joined) < 3:
         return None
     return "worst case" if norm == "inf" else f"worst case, ℓ{norm}"
 
 
-def worst_words(report: dict[str, Any]) -> str:
+def worst_words(report: Headline) -> str:
     """The worst case in a line, with its radii; for a network that was not attacked its clean accuracy."""
-    norm, share = report["worst_case_norm"], report["worst_case"] or report["clean"]
+    norm, share = report.worst_case_norm, report.worst_case or report.clean
     if share is None:
         return "–"
-    balls = dict.fromkeys(ball(a) for a in report["attacks"].values() if a["norm"] == norm)
+    balls = dict.fromkeys(ball(a.epsilon, a.norm) for a in report.attacks.values() if a.norm == norm)
     at = f", ε = {' and '.join(balls)}" if balls else ""
     what = "worst case" if balls else "clean"
-    return f"{what} {percent(share['accuracy'])}, n = {share['n']:,}{at}"
+    return f"{what} {percent(share.accuracy)}, n = {share.n:,}{at}"
 
 
-def headline(report: dict[str, Any]) -> str:
+def headline(report: Headline) -> str:
     """The headline table for a terminal."""
     table = headline_table(report)
     return plain(table) if table else "not evaluated: jhrun eval run=RUN does it"
 
 
-def deciding(verdict: dict[str, Any]) -> list[str]:
+def deciding(verdict: Verdict) -> list[str]:
     """The names of the checks that decide a verdict: failed, suspect, or needed and not made; none for a pass."""
-    outcome = verdict["verdict"]
+    outcome = verdict.outcome
     if outcome == INCOMPLETE:
-        return [c["name"] for c in verdict["checks"] if c["outcome"] == NOT_CHECKED and c["required"]]
-    return [c["name"] for c in verdict["checks"] if c["outcome"] == outcome in {SUSPECT, FAIL}]
+        return [c.name for c in verdict.checks if c.outcome == NOT_CHECKED and c.required]
+    return [c.name for c in verdict.checks if c.outcome == outcome in {SUSPECT, FAIL}]
 
 
-def verdict_lines(report: dict[str, Any]) -> list[str]:
+def verdict_lines(report: Report) -> list[str]:
     """The verdict for a terminal, and how its missing checks are made; none where there is none."""
-    verdict = report["verdict"]
+    verdict = report.verdict
     if verdict is None:
         return []
     # the missing checks are many, and the report names them
-    words = made(verdict) if verdict["verdict"] in {PASS, INCOMPLETE} else ", ".join(deciding(verdict))
-    lines = [f"verdict: {verdict['verdict']} ({words}): see report.html"]
+    words = made(verdict) if verdict.outcome in {PASS, INCOMPLETE} else ", ".join(deciding(verdict))
+    lines = [f"verdict: {verdict.outcome} ({words}): see report.html"]
     command = remedy(report)
     return [*lines, f"{MISSING_CHECKS}: {' '.join(command)}"] if command else lines
 
 
-def made(verdict: dict[str, Any]) -> str:
+def made(verdict: Verdict) -> str:
     """How many checks passed, and how many were not made.
 
     Args:
-        verdict: of ``verdict.json``.
+        verdict: of an evaluation.
 
     Returns:
         A few words.
-
-    Example:
-        >>> made({"checks": [{"outcome": "pass"}, {"outcome": "not checked"}]})
-        '1 of 2 checks passed, 1 not made'
     """
-    outcomes = [check["outcome"] for check in verdict["checks"]]
+    outcomes = [check.outcome for check in verdict.checks]
     text = f"{outcomes.count(PASS)} of {counted(len(outcomes), 'check')} passed"
     missing = outcomes.count(NOT_CHECKED)
     return f"{text}, {missing} not made" if missing else text
 
 
-def remedy(report: dict[str, Any]) -> tuple[str, str] | None:
+def remedy(report: Report) -> tuple[str, str] | None:
     """The command that makes the checks that the verdict lacks.
 
     Args:
-        report: with ``verdict`` and ``run``.
+        report: of the run.
 
     Returns:
         The command, to be pasted, and its time in brackets; None where no command makes them.
     """
-    found = (report["verdict"] or {}).get("remedy")
+    found = report.verdict.remedy if report.verdict else None
     if found is None:
         return None
-    command = shlex.join(["jhrun", "eval", f"run={report['run']}", *found["overrides"]])
-    return pasteable(command), f"({duration(found['seconds'])} at most)"
+    command = shlex.join(["jhrun", "eval", f"run={report.run}", *found.overrides])
+    return pasteable(command), f"({duration(found.seconds)} at most)"
 
 
-def history(evaluations: dict[str, Any]) -> list[Row]:
+def history(evaluations: Mapping[str, Evaluated]) -> list[Row]:
     """Every evaluation, one row for each attack or figure; of an attack also what its last iterate leaves."""
     rows: list[Row] = [("name", "checkpoint", "attack or figure", "ε", "clean", "result", "last iterate", "n")]
     for evaluation in evaluations.values():
-        first = (evaluation["name"], evaluation["checkpoint"])
-        figures = _task_rows(evaluation.get("task") or {})
+        first = (evaluation.name, evaluation.checkpoint)
+        figures = _task_rows(evaluation.task)
         rows += [(*first, label, "", "", value, "", n) for label, value, n in figures]
-        for name, attack in evaluation.get("attacks", {}).items():
-            clean = evaluation["clean"]
-            total = evaluation["total"]
-            n = f"{attack['n']:,} of {total:,}" if subset(clean["n"], total) else f"{attack['n']:,}"
-            shares = (clean["accuracy"], attack["accuracy"], last(attack))
-            rows.append((*first, name, ball(attack), *(percent(share) for share in shares), n))
+        total = evaluation.total
+        for name, attack in evaluation.attacks.items():
+            whole = evaluation.clean is None or not subset(evaluation.clean.n, total)
+            n = f"{attack.n:,}" if whole else f"{attack.n:,} of {total:,}"
+            shares = (evaluation.clean, attack.robust, attack.last)
+            cells = (percent(None if share is None else share.accuracy) for share in shares)
+            rows.append((*first, name, ball(attack.epsilon, attack.norm), *cells, n))
     return rows
 
 
@@ -163,48 +161,17 @@ def markdown(table: list[Row]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-def radius(epsilon: float) -> str:
-    """ε as people write it: a multiple of 1/255 where it is one, else a decimal.
-
-    Args:
-        epsilon: in pixels of [0, 1].
-
-    Returns:
-        A few letters.
-
-    Example:
-        >>> radius(8 / 255), radius(0.1)
-        ('8/255', '0.1')
-    """
-    pixels = epsilon * 255
-    if pixels and abs(pixels - round(pixels)) < 1e-6:
-        return f"{round(pixels)}/255"
-    return f"{epsilon:g}"
-
-
-def ball(attack: dict[str, Any]) -> str:
-    """An attack's ε, with its norm where that is not ℓ∞; only in ℓ∞ is it a number of grey levels."""
-    if attack["norm"] == "inf":
-        return radius(attack["epsilon"])
-    return f"{attack['epsilon']:g} (ℓ{attack['norm']})"
-
-
-def last(attack: dict[str, Any]) -> float | None:
-    """The accuracy at the last iterate; None of an attack that saw only what earlier ones had left."""
-    proportion = attack["last"]
-    return None if proportion is None else proportion["accuracy"]
-
-
 def percent(share: float | None) -> str:
     """A share in percent with one digit; a dash for one that is not known."""
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-def interval(ci95: list[float]) -> str:
+def interval(ci95: Sequence[float]) -> str:
     """A 95 % interval in percent."""
     return f"{100 * ci95[0]:.1f} – {100 * ci95[1]:.1f}"
 
 
-def _cells(proportion: dict[str, Any]) -> tuple[str, str, str]:
-    ci95 = proportion["ci95"]
-    return percent(proportion["accuracy"]), "" if ci95 is None else interval(ci95), str(proportion["n"])
+def _cells(share: Proportion | None, n: int = 0) -> tuple[str, str, str]:
+    if share is None:
+        return percent(None), "", str(n)
+    return percent(share.accuracy), interval(share.ci95), str(share.n)

@@ -1,10 +1,11 @@
 """Whether an evaluation can be believed: the box at the top of the report."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from jhrun.errors import pasteable
-from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, Verdict
+from jhrun.reporting.document import Report
 from jhrun.reporting.tables import Row, deciding, remedy
 from jhrun.reporting.words import counted
 
@@ -45,50 +46,51 @@ class Box:
         return [row[0].split(" ", 1)[1].replace(" ", "-") for row in self.table[1:]]
 
 
-def box(report: dict[str, Any]) -> Box | None:
+def box(report: Report) -> Box | None:
     """The box of an evaluation.
 
     Args:
-        report: with its ``verdict``, None where there is none, and the ``run``.
+        report: of a run.
 
     Returns:
-        What to show; None likewise.
+        What to show; None where there is no verdict.
     """
-    verdict = report["verdict"]
+    verdict = report.verdict
     if verdict is None:
         return None
-    outcome = verdict["verdict"]
+    outcome = verdict.outcome
     rows = [
         (
-            f"{SYMBOLS[check['outcome']]} {check['outcome']}",
-            check["name"],
-            _number(check["value"]),
-            _number(check["threshold"]),
-            pasteable(check["text"], run=report.get("run")),
-            check["source"],
+            f"{SYMBOLS[check.outcome]} {check.outcome}",
+            check.name,
+            _number(check.value),
+            _number(check.threshold),
+            pasteable(check.text, run=Path(report.run)),
+            check.source,
         )
-        for check in verdict["checks"]
+        for check in verdict.checks
     ]
     return Box(outcome, SYMBOLS[outcome], sentence(verdict), [HEADER, *rows], *(remedy(report) or ()))
 
 
-def sentence(verdict: dict[str, Any]) -> str:
+def sentence(verdict: Verdict) -> str:
     """Which checks decided, in one sentence.
 
     Args:
-        verdict: of ``verdict.json``.
+        verdict: of an evaluation.
 
     Returns:
         What the outcome asks of the reader, and why.
 
     Example:
-        >>> checks = [{"name": "suite", "outcome": "suspect"}, {"name": "twin", "outcome": "not checked"}]
-        >>> sentence({"verdict": "suspect", "checks": checks})
+        >>> from jhrun.records import Check
+        >>> rest = (None, None, "", "")
+        >>> sentence(Verdict((Check("suite", "suspect", *rest), Check("twin", "not checked", *rest))))
         'The figures below are to be doubted, for 1 of 2 checks is suspect (suite); not checked: twin.'
     """
-    outcome, checks = verdict["verdict"], verdict["checks"]
+    outcome, checks = verdict.outcome, verdict.checks
     n, names = len(checks), deciding(verdict)
-    passed = sum(check["outcome"] == PASS for check in checks)
+    passed = sum(check.outcome == PASS for check in checks)
     if outcome == FAIL:
         text = f"The figures below are not to be believed, for {len(names)} of {counted(n, 'check')} failed"
     elif outcome == SUSPECT:
@@ -105,7 +107,7 @@ def sentence(verdict: dict[str, Any]) -> str:
         text = f"Nothing was found that speaks against the figures below: {passed} of {counted(n, 'check')} passed"
     parts = [f"{text} ({', '.join(names)})" if names else text]
     for label, other in (("suspect", SUSPECT), ("not checked", NOT_CHECKED)):
-        there = [c["name"] for c in checks if c["outcome"] == other and c["name"] not in names]
+        there = [c.name for c in checks if c.outcome == other and c.name not in names]
         if there:
             parts.append(f"{label}: {', '.join(there)}")
     return "; ".join(parts) + "."

@@ -1,31 +1,6 @@
 """How counts, times and schedules are said."""
 
-from collections.abc import Sequence
 from typing import Any
-
-
-def sample(n: int, total: int) -> str:
-    """Which examples a share is of: a subset is called one wherever a number of it is shown.
-
-    Args:
-        n: how many were classified.
-        total: how many there are.
-
-    Returns:
-        A few words.
-
-    Example:
-        >>> sample(1000, 10000), sample(359, 359)
-        ('1,000 of 10,000 test examples, drawn at random', 'all 359 test examples')
-    """
-    if subset(n, total):
-        return f"{n:,} of {total:,} test examples, drawn at random"
-    return f"all {n:,} test examples"
-
-
-def subset(n: int, total: int) -> bool:
-    """Whether there are more examples than were classified."""
-    return n < total
 
 
 def counted(n: int, thing: str) -> str:
@@ -85,20 +60,3 @@ def schedule(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k}: {f'({schedule(v)})' if isinstance(v, dict) else v}" for k, v in value.items())
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def class_name(classes: Sequence[str], number: int) -> str:
-    """What a class is called; a network may have outputs beyond the data's classes, which have no name.
-
-    Args:
-        classes: names.
-        number: of an output, at least 0.
-
-    Returns:
-        Its name.
-
-    Example:
-        >>> class_name(["cat", "dog"], 1), class_name(["cat", "dog"], 2)
-        ('dog', 'output 2')
-    """
-    return classes[number] if 0 <= number < len(classes) else f"output {number}"

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
 import torch
 from torch import Tensor
 
+from jhrun.jsonio import as_plain
 from jhrun.linalg import Direction, Solver, Tracked
 from jhrun.penalties import Penalty, preflight
 from jhrun.records import Decision
@@ -95,7 +97,7 @@ class Spectral(Term):
 
     def state_dict(self) -> dict[str, Tensor | Any]:
         """The remembered directions, the decisions, and what the penalties keep."""
-        decisions = [d.plain() for d in self.directions.decisions]
+        decisions = as_plain(self.directions.decisions)
         own = {
             f"penalty.{number}.{name}": tensor
             for number, penalty in enumerate(self.penalties)
@@ -105,7 +107,7 @@ class Spectral(Term):
 
     def load_state_dict(self, state: Mapping[str, Tensor | Any], device: torch.device) -> None:
         """Go back to what was remembered and decided."""
-        decisions = [Decision.of(line) for line in state["decisions"]]
+        decisions = msgspec.convert(state["decisions"], list[Decision])
         self.directions.restore(state, decisions, device)
         for number, penalty in enumerate(self.penalties):
             prefix = f"penalty.{number}."

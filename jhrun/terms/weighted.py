@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from jhrun.linalg import Solver
 from jhrun.penalties import Penalty
 from jhrun.records import TermRecord
@@ -44,10 +46,10 @@ class Weighted:
         kind = type(self.term)
         title, meaning = (getattr(self.term, key, None) for key in ("title", "meaning"))
         states = ", ".join(f"{name}: {state}" for name, state in self.term.confirmed().items())
-        words = {"name": self.name, "class": f"{kind.__module__}.{kind.__qualname__}", "confirmed": states}
+        words = {"name": self.name, "kind": f"{kind.__module__}.{kind.__qualname__}", "confirmed": states}
         try:
-            return TermRecord.of({**words, "title": title, "meaning": meaning})
-        except ValueError as error:
+            return msgspec.convert({**words, "title": title, "meaning": meaning}, TermRecord)
+        except msgspec.ValidationError as error:
             what = "needs title = 'two or three words' and meaning = {'value': 'A sentence.'}, texts all of them"
             raise ValueError(f"{kind.__name__} {what}") from error
 

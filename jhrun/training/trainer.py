@@ -15,7 +15,7 @@ from jhrun import seeds
 from jhrun.data import Dataset, Part, facts
 from jhrun.errors import NumericalError
 from jhrun.objectives import Objective
-from jhrun.records import Batch, Decision, EpochRecord
+from jhrun.records import Batch, Decision, EpochRecord, TaskRecord
 from jhrun.schedules import Schedule
 from jhrun.terms import OBJECTIVE, REGULARIZER, Draws, Look, Pass, Setting, Weighted
 from jhrun.training.averages import Averages
@@ -88,7 +88,7 @@ class Trainer:
     follows: Sequence[Follow] = ()
     stages: tuple[int, ...] = (0,)
     averages: Averages | None = None
-    measure: Callable[[nn.Module, Part], dict[str, float]] | None = None
+    measure: Callable[[nn.Module, Part], TaskRecord] | None = None
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0

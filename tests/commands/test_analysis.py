@@ -1,7 +1,7 @@
-"""jhrun eval analysis=curvature: beside the attacks of the same evaluation, in the records and in the report."""
+"""jhrun eval analysis=[…]: beside the attacks, in the records, in the report, and added later."""
 
 import csv
-import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,11 +10,12 @@ import pytest
 
 from jhrun.cli import main
 from jhrun.commands.analysis import estimator
-from jhrun.config import objects, stored
+from jhrun.config import objects
+from jhrun.config import stored as config
 from jhrun.jsonio import read_json
-from jhrun.reporting import curvature as pictures
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
+ALL = "analysis=[verdict,curve,curvature,slices]"
 DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
 
 
@@ -29,79 +30,155 @@ def measured(tmp_path_factory):
     """A run and its evaluation x, measured once for all tests that only read."""
     run = tmp_path_factory.mktemp("analysis") / "run"
     assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
-    assert main(["eval", f"run={run}", "analysis=curvature", "attack=[fgsm,pgd20]", "name=x"]) == 0
+    assert main(["eval", f"run={run}", ALL, "attack=[fgsm,pgd20]", "name=x"]) == 0
     return run
 
 
+def columns(run, name, evaluation="x"):
+    """The figure's columns, as they are kept."""
+    found = np.load(run / f"eval/{evaluation}/analyses/{name}.npz")
+    return {key.removeprefix(f"{name}/"): found[key] for key in found if key.startswith(f"{name}/")}
+
+
+def stored(run, name, evaluation="x"):
+    return read_json(run / f"eval/{evaluation}/analyses/{name}.json")
+
+
 def test_the_attacks_run_too_and_split_the_examples(measured):
-    each, found = (np.load(measured / f"eval/x/{name}.npz") for name in ("per_example", "curvature"))
+    each, found = np.load(measured / "eval/x/per_example.npz"), columns(measured, "curvature")
     assert read_json(measured / "eval/x/results.json")["attacks"].keys() == {"fgsm", "pgd20"}
     right = each["clean"] == each["target"]
     robust = each["fgsm.robust"] & each["pgd20.robust"]
-    assert np.array_equal(found["outcome"] == 0, robust)
-    assert np.array_equal(found["outcome"] == 1, right & ~robust)
-    assert np.array_equal(found["outcome"] == 2, ~right)
+    assert np.array_equal(found["outcome"] == "survived", robust)
+    assert np.array_equal(found["outcome"] == "broken", right & ~robust)
+    assert np.array_equal(found["outcome"] == "wrong", ~right)
     assert np.array_equal(found["margin"] > 0, right)
-    record = read_json(measured / "eval/x/curvature.json")
+    record = stored(measured, "curvature")["record"]
     assert record["n"] == 359
     assert record["missed"] == 0
     assert (found["residual"] <= record["tolerance"]).all()
     assert record["share_of"] == "J"
     assert 0.3 < record["share"]["median"] <= 1 + 1e-5
-    for name, code in (("survived", 0), ("broken", 1), ("wrong", 2)):
-        those = found["sigma_max"][found["outcome"] == code]
+    for name in ("survived", "broken", "wrong"):
+        those = found["sigma_max"][found["outcome"] == name]
         assert record["groups"][name]["sigma_max"]["n"] == len(those)
         assert record["groups"][name]["sigma_max"]["max"] == those.max()
 
 
 def test_slices_follow_the_shown_images(measured):
-    lines, images = (np.load(measured / f"eval/x/{name}.npz") for name in ("slices", "images"))
-    assert np.array_equal(lines["position"], images["position"])
-    assert lines["gradient"].shape == lines["random"].shape == (8, 41)
+    lines, images = columns(measured, "slices"), np.load(measured / "eval/x/images.npz")
+    assert np.array_equal(lines["position"][::41], images["position"])
+    assert {len(column) for column in lines.values()} == {8 * 41}
     assert lines["t"][-1] == 0.2  # twice the digits' ε
-    assert json.loads(str(lines["units"])).keys() == {"position", "t", "gradient", "random"}
+    (figure,) = stored(measured, "slices")["sections"][0]["figures"]
+    assert figure["units"].keys() == {"position", "t", "gradient", "random"}
 
 
 def test_the_report_has_it_with_the_figures_data(measured):
     report, text = read_json(measured / "report.json"), (measured / "report.md").read_text()
-    assert report["curvature"] == read_json(measured / "eval/x/curvature.json")
-    assert "not a certificate" in text
-    assert "not a certificate" in (measured / "report.html").read_text()
+    assert report["analyses"]["curvature"] == {
+        key: value for key, value in stored(measured, "curvature").items() if key != "checksum"
+    }
+    assert "no certificate" in text
+    assert "no certificate" in (measured / "report.html").read_text()
     for name in ("curvature", "slices"):
         assert f"](figures/{name}.svg)" in text
         assert f"](figures/{name}.csv)" in text
         assert (measured / f"figures/{name}.svg").is_file()
-    found, lines = (np.load(measured / f"eval/x/{name}.npz") for name in ("curvature", "slices"))
-    columns = read_columns(measured / "figures/curvature.csv")
+    found, lines = (columns(measured, name) for name in ("curvature", "slices"))
+    written = read_columns(measured / "figures/curvature.csv")
     for key in ("sigma_max", "lambda_top", "residual", "margin", "first_order_radius", "share"):
-        assert np.array_equal(np.array(columns[key], dtype=float), found[key])
+        assert np.array_equal(np.array(written[key], dtype=float), found[key])
     each = np.load(measured / "eval/x/per_example.npz")
-    assert columns["class"] == [str(target) for target in each["target"]]
+    assert written["class"] == [str(target) for target in each["target"]]
     points = read_columns(measured / "figures/slices.csv")
-    assert np.array_equal(np.array(points["gradient"], dtype=float), lines["gradient"].flatten())
-    assert points["t"][:41] == [str(t) for t in lines["t"].tolist()]
-    assert points["position"][41] == str(lines["position"][1])
+    assert np.array_equal(np.array(points["gradient"], dtype=float), lines["gradient"])
 
 
 def test_every_key_is_documented(measured):
-    record = read_json(measured / "report.json")["curvature"]
+    record = read_json(measured / "report.json")["analyses"]["curvature"]["record"]
     for key in ["curvature", *record, *record["groups"], *record["groups"]["all"], *record["share"]]:
         assert f"`{key}`" in DOCUMENTED, key
     for name in ("curvature", "slices"):
-        for key in np.load(measured / f"eval/x/{name}.npz"):
+        for key in columns(measured, name).keys() - {"class"}:
             assert f"`{key}`" in DOCUMENTED, key
 
 
 def test_the_same_seed_gives_the_same_figures_and_a_later_evaluation_without_it_hides_none(measured, jhrun):
     shutil.copytree(measured, "run")
-    code, out, err = jhrun("eval", "run=run", "analysis=curvature", "attack=[fgsm,pgd20]", "name=again")
+    code, _, err = jhrun("eval", "run=run", "analysis=[curvature,slices]", "attack=[fgsm,pgd20]", "name=again")
     assert code == 0, err
-    assert "curvature of 359 examples" in out
     for name in ("curvature", "slices"):
-        first, second = (np.load(f"run/eval/{of}/{name}.npz") for of in ("x", "again"))
+        first, second = (columns(Path("run"), name, of) for of in ("x", "again"))
         assert all(np.array_equal(first[key], second[key]) for key in first)
     assert jhrun("eval", "run=run", "attack=fgsm", "name=y")[0] == 0
-    assert read_json(Path("run/report.json"))["curvature"]["n"] == 359
+    assert read_json(Path("run/report.json"))["analyses"]["curvature"]["record"]["n"] == 359
+
+
+def test_an_analysis_is_added_to_an_evaluation_that_is_there(tiny, jhrun):
+    run = tiny("evaluate=false")
+    first = ["eval", "run=run", "attack=[fgsm,pgd20]", "attack.pgd20.steps=3", "subset=60", "name=x"]
+    assert jhrun(*first, "analysis=[quick_verdict,curve]")[0] == 0
+    before = {path: path.read_bytes() for path in (run / "eval/x").rglob("*") if path.is_file()}
+    # its attacks, its subset and its seed need not be typed again
+    code, out, err = jhrun("eval", "run=run", "name=x", "analysis=[curve,slices]")
+    assert code == 0, err
+    assert "evaluation x gets slices" in out
+    assert {path: path.read_bytes() for path in before} == before
+    assert stored(run, "slices")["record"]["epsilon"] == 0.1
+    # without a name, the same request finds its evaluation too
+    for analysis in ("quick_verdict", "slices"):
+        code, out, err = jhrun("eval", "run=run", "attack=fgsm", "subset=60", f"analysis={analysis}")
+        assert code == 0, err
+    assert sorted(path.name for path in (run / "eval").iterdir()) == ["fgsm", "x"]
+    assert len(columns(run, "slices", "fgsm")["t"]) == 8 * 41
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["analysis=curve"], "evaluation 'x' is there, with curve"),
+        (["analysis=verdict"], "evaluation 'x' has the analysis verdict, made with other settings"),
+        (["analysis=slices", "subset=50"], "evaluation 'x' was begun with other settings"),
+        (["analysis=slices", "attack=fgsm"], "evaluation 'x' was begun with other settings"),
+    ],
+)
+def test_what_is_there_is_never_replaced(tiny, jhrun, asked, told):
+    run = tiny("evaluate=false")
+    first = ["eval", "run=run", "attack=[fgsm,pgd20]", "subset=60", "name=x"]
+    assert jhrun(*first, "analysis=[quick_verdict,curve]")[0] == 0
+    code, _, err = jhrun("eval", "run=run", "name=x", *asked)
+    assert (code, err.count("\n")) == (4, 1)
+    assert told in err
+    assert "name=NAME" in err
+    assert sorted(path.stem for path in (run / "eval/x/analyses").glob("*.json")) == ["curve", "verdict"]
+
+
+def test_an_interrupted_analysis_is_made_again_and_those_before_it_are_not(tiny, jhrun, monkeypatch):
+    run = tiny("evaluate=false")
+    call = ["eval", "run=run", "attack=fgsm", "subset=40", "analysis=[curve,slices]", "name=x"]
+    with monkeypatch.context() as patch:
+        patch.setattr("jhrun.evaluation.analyses.slices.slices", interrupt)
+        assert jhrun(*call)[0] == 130
+    assert not (run / "eval/x/results.json").exists()
+    made = (run / "eval/x/analyses/curve.json").read_bytes()
+    code, out, err = jhrun(*call)
+    assert code == 0, err
+    assert "fgsm done before" in out
+    assert (run / "eval/x/analyses/curve.json").read_bytes() == made
+    assert (run / "eval/x/analyses/slices.json").is_file()
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_a_long_analysis_tells_its_time_beforehand(tiny, jhrun, monkeypatch):
+    tiny("evaluate=false")
+    monkeypatch.setattr("jhrun.commands.analysis.LONG", 0.0)
+    _, out, _ = jhrun("eval", "run=run", "attack=fgsm", "subset=30", "analysis=[verdict,curve,curvature]")
+    for title in ("robust accuracy against ε", "checks of the verdict", "curvature"):
+        assert re.search(rf"{title}: takes .* at most", out)
 
 
 def test_any_other_analysis_is_refused_in_a_line(tiny, jhrun):
@@ -109,27 +186,29 @@ def test_any_other_analysis_is_refused_in_a_line(tiny, jhrun):
     code, _, err = jhrun("eval", "run=run", "analysis=curves")
     assert code == 2
     assert err.splitlines() == [err.strip()]
-    assert "analysis=curves: must be one of curvature" in err
+    assert "curves" in err
+    assert "curve" in err.replace("curves", "")
     assert not (run / "eval").exists()
 
 
 def test_without_penalty_attacks_or_radius_the_rest_is_measured(tiny, jhrun):
     run = tiny("evaluate=false", "regularizer=none", "model.activation=relu")
-    code, out, err = jhrun("eval", "run=run", "analysis=curvature", "attack=[]", "epsilon=0", "name=bare")
+    analyses = "analysis=[quick_verdict,curvature,slices]"
+    code, out, err = jhrun("eval", "run=run", analyses, "attack=[]", "epsilon=0", "name=bare")
     assert code == 0, err
     assert "Gauss-Newton" in out
-    record = read_json(run / "eval/bare/curvature.json")
+    record = stored(run, "curvature", "bare")["record"]
     assert record["share"] is None
     assert record["groups"].keys() == {"all", "survived", "wrong"}
     assert len(record["warnings"]) == 1
-    assert not (run / "eval/bare/slices.npz").exists()
+    assert stored(run, "slices", "bare")["sections"][0]["figures"] == []
     assert "not available" in (run / "report.md").read_text()
     assert "Gauss-Newton" in (run / "report.md").read_text()
 
 
 def test_the_estimate_is_made_as_in_the_last_epoch(tiny):
     tiny("evaluate=false", "regularizer=hessian", "solver.iterations={0: 1, 1: 3}")
-    values = stored.read(Path("run/config.yaml"))
+    values = config.read(Path("run/config.yaml"))
     data = objects.dataset(values, [])
     for epoch, iterations in ((0, 1), (1, 1), (2, 3)):
         own = estimator(values, data, [], epoch)
@@ -140,27 +219,3 @@ def test_the_estimate_is_made_as_in_the_last_epoch(tiny):
 def test_a_target_s_teacher_need_not_be_there():
     penalties = [{"_target_": "jhrun.penalties.target.JacobianTarget", "target": "/nowhere"}]
     assert estimator({"regularizer": {"penalties": penalties}}, None, [], 3) is None
-
-
-def drawable(outcome, **values):
-    n = len(outcome)
-    names = ("sigma_max", "lambda_top", "first_order_radius")
-    return {"outcome": np.array(outcome), **{k: np.array(values.get(k, [1.0] * n)) for k in names}}
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        drawable([0, 0]),
-        drawable([2], sigma_max=[0.0], lambda_top=[0.0], first_order_radius=[0.0]),
-        drawable([0, 1], first_order_radius=[np.inf, np.inf]),
-        drawable([0, 0, 1], lambda_top=[-1e-300, 1e5, 0.0]),
-        drawable([1, 1], lambda_top=[-3.0, -2.0]),
-    ],
-)
-def test_histograms_of_odd_values_are_drawn_and_leave_nobody_out(found):
-    figure = pictures.histograms(found)
-    figure.draw_without_rendering()
-    for column, key in ((0, "sigma_max"), (1, "lambda_top")):
-        bars = [bar.get_height() for axes in figure.axes[column::3] for bar in axes.patches]
-        assert sum(bars) == len(found[key])

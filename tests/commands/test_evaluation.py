@@ -21,8 +21,8 @@ def results(run, name):
 
 
 def verdict(run, name):
-    found = read_json(run / "eval" / name / "verdict.json")
-    return found["verdict"], {check["name"]: check["outcome"] for check in found["checks"]}
+    found = read_json(run / "eval" / name / "analyses/verdict.json")["record"]
+    return found["outcome"], {check["name"]: check["outcome"] for check in found["checks"]}
 
 
 def test_a_subset_is_the_same_every_time_and_marked(tiny, jhrun):
@@ -75,11 +75,11 @@ def test_an_interrupted_evaluation_is_not_mixed_with_another(tiny, jhrun):
     run = tiny("evaluate=false")
     begun = run / "eval/mine/unfinished"
     begun.mkdir(parents=True)
-    write_json(begun / "request.json", {"seed": 9})
+    write_json(begun.parent / "request.json", {"request": {"seed": 9}, "call": {}})
     code, _, err = jhrun("eval", "run=run", "attack=fgsm", "name=mine")
     assert code == 4
     assert "other settings" in err
-    assert sorted(path.name for path in (run / "eval/mine").iterdir()) == ["unfinished"]
+    assert sorted(path.name for path in (run / "eval/mine").iterdir()) == ["request.json", "unfinished"]
 
 
 def test_training_ends_incomplete_and_the_command_that_it_gives_makes_the_missing_checks(jhrun):
@@ -179,12 +179,12 @@ def test_the_curve_falls_from_clean_to_chance(tiny, jhrun):
     code, _, err = jhrun("eval", "run=run", "attack=pgd20", "epsilon=0.05")
     assert code == 0, err
     record = results(run, "pgd20")
-    points = record["curve"]["points"]
+    points = read_json(run / "eval/pgd20/analyses/curve.json")["record"]["points"]
     assert points[0]["epsilon"] == 0
-    assert points[0]["accuracy"] == record["clean"]["accuracy"]
+    assert points[0]["robust"] == record["clean"]
     assert 0.05 in [point["epsilon"] for point in points]
     assert points[-1]["epsilon"] == 1
-    assert points[-1]["accuracy"] < 0.2
+    assert points[-1]["robust"]["accuracy"] < 0.2
 
 
 @pytest.mark.parametrize("asked", ["analysis=curvature", "strict=true", "twin=other", "attack=fgsm"])

@@ -38,8 +38,8 @@ def _plugin(tmp_path, monkeypatch):
 
 
 def checks(name):
-    found = read_json(Path("run/eval") / name / "verdict.json")
-    return found["verdict"], {check["name"]: check["outcome"] for check in found["checks"]}
+    found = read_json(Path("run/eval") / name / "analyses/verdict.json")["record"]
+    return found["outcome"], {check["name"]: check["outcome"] for check in found["checks"]}
 
 
 def test_a_network_with_dropout_in_use_is_judged_not_deterministic(jhrun):
@@ -66,7 +66,7 @@ def test_a_network_with_an_output_that_is_no_class_is_judged(jhrun):
     code, _, err = jhrun(*TRAIN, "+model.more=1")
     assert code == 0, err
     assert "deterministic" not in read_json(Path("run/canary.json"))["last"][-1]
-    code, _, err = jhrun(*EVAL, "name=one", "analysis=curvature")
+    code, _, err = jhrun(*EVAL, "name=one", "analysis=[quick_verdict,curvature]")
     assert code == 0, err
     assert read_json(Path("run/eval/one/results.json"))["clean"]["accuracy"] == 0  # the eleventh is the largest
     assert checks("one")[0] != "pass"

@@ -83,15 +83,15 @@ def test_the_report_for_programs_has_its_promised_keys(tiny):
         "epochs",
     }
     assert promised <= report.keys()
-    assert report["schema_version"] == 1
+    assert report["schema_version"] == 2
     assert report["attacks"].keys() == {"fgsm", "pgd20"}
-    for figure in (report["clean"], report["worst_case"], *report["attacks"].values()):
+    for figure in (report["clean"], report["worst_case"], *(a["robust"] for a in report["attacks"].values())):
         low, high = figure["ci95"]
         assert 0 <= low <= figure["accuracy"] <= high <= 1
         assert figure["n"] == 359
     for attack in report["attacks"].values():
         assert attack["epsilon"] == 0.1
-        assert report["worst_case"]["accuracy"] <= attack["accuracy"] <= report["clean"]["accuracy"]
+        assert report["worst_case"]["accuracy"] <= attack["robust"]["accuracy"] <= report["clean"]["accuracy"]
     assert [line["epoch"] for line in report["epochs"]] == [1, 2]
     assert report["config"]["seed"] == 0
 

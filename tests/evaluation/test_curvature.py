@@ -1,6 +1,5 @@
 """Every example's σ_max(J), eigenvalue, margin and share, against dense derivatives and closed forms."""
 
-import json
 import math
 
 import numpy as np
@@ -9,18 +8,21 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
+from jhrun.attacks import FGSM
 from jhrun.data import Part
 from jhrun.errors import NumericalError
 from jhrun.evaluation import Evaluation
 from jhrun.evaluation import curvature as module
-from jhrun.evaluation.analysis import UNITS, outcomes, record, save_analysis
+from jhrun.evaluation.analyses.curvature import CurvatureAnalysis, record
 from jhrun.evaluation.curvature import BATCH, TOLERANCE, Estimator, curvature, double, logit_margin
-from jhrun.evaluation.store import read_npz
-from jhrun.jsonio import read_json
+from jhrun.evaluation.evaluate import OUTCOMES, evaluate
+from jhrun.evaluation.store import load_analysis, save_analysis
+from jhrun.evaluation.subject import Subject
+from jhrun.jsonio import typed
 from jhrun.linalg import Direction, Exact, Lanczos
 from jhrun.objectives import CrossEntropy, SquaredError
 from jhrun.penalties import Hessian, HessianDiagonality, Jacobian
-from jhrun.records import AttackRecord, CurvatureRecord, Spread
+from jhrun.records import AnalysisRecord, AttackRecord, CurvatureRecord, Spread
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -87,7 +89,7 @@ def test_every_example_agrees_with_dense_derivatives(make):
     truth = leading(hessians)
     assert found.eigenvalue.reached.all()
     assert ((found.eigenvalue.value - truth).abs() <= TOLERANCE * truth.abs()).all()
-    assert record(found, np.zeros(len(part), dtype=np.int8)).negative == (truth < 0).sum()
+    assert record(found, torch.zeros(len(part), dtype=torch.int64)).negative == (truth < 0).sum()
     if make is curved:
         assert (truth < 0).any()
         assert (truth > 0).any()
@@ -138,16 +140,14 @@ def test_a_network_of_zeros_has_none():
     assert found.eigenvalue.reached.all()
 
 
-def test_a_network_that_ignores_its_input_keeps_its_answer_everywhere(tmp_path):
+def test_a_network_that_ignores_its_input_keeps_its_answer_everywhere():
     part = images(8)
     found = curvature(linear(torch.zeros(4, 12), torch.tensor([0.0, 3.0, 1.0, 0.0])), CrossEntropy(), part, seed=0)
     assert found.margin.tolist() == [-3.0, 2.0, -2.0, -3.0] * 2
     assert found.radius.tolist() == [0.0, math.inf, 0.0, 0.0] * 2
-    outcome = np.array([2, 0, 2, 2] * 2, dtype=np.int8)
-    save_analysis(tmp_path, found, outcome, None, record(found, outcome))
-    kept = json.loads((tmp_path / "curvature.json").read_text())
-    assert kept["groups"]["survived"]["first_order_radius"]["median"] is None
-    assert kept["groups"]["wrong"]["first_order_radius"]["max"] == 0
+    kept = record(found, torch.tensor([2, 0, 2, 2] * 2))
+    assert kept.groups["survived"]["first_order_radius"].median is None
+    assert kept.groups["wrong"]["first_order_radius"].max == 0
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_the_share_is_that_of_the_penalty_and_solver_given(penalty, matrix):
     assert found.matrix == matrix
     # numerators in float32, and |θ| within the tolerance
     assert torch.allclose(found.share, rows / true, rtol=TOLERANCE, atol=1e-5)
-    kept = record(found, np.zeros(30, dtype=np.int8))
+    kept = record(found, torch.zeros(30, dtype=torch.int64))
     assert kept.share_of == matrix
     assert abs(kept.share.mean - found.share.mean().item()) < 1e-12
     assert kept.share.p10 == np.quantile(found.share.numpy(), 0.1, method="inverted_cdf")
@@ -242,7 +242,7 @@ def test_the_exact_solver_s_share_is_everything(penalty):
 def test_of_another_matrix_the_share_is_not_known(penalty):
     found = curvature(smooth(), CrossEntropy(), images(3), estimator=Estimator(penalty, Exact()), seed=0)
     assert found.share is None
-    kept = record(found, np.zeros(3, dtype=np.int8))
+    kept = record(found, torch.zeros(3, dtype=torch.int64))
     assert kept.share is None
     assert kept.share_of is None
 
@@ -251,7 +251,7 @@ def test_a_share_of_nothing_is_left_out():
     model = linear(torch.zeros(4, 12))
     found = curvature(model, CrossEntropy(), images(3), estimator=Estimator(Jacobian(), Exact()), seed=0)
     assert found.share.isnan().all()
-    assert record(found, np.zeros(3, dtype=np.int8)).share is None
+    assert record(found, torch.zeros(3, dtype=torch.int64)).share is None
 
 
 def test_what_missed_the_tolerance_is_counted(monkeypatch):
@@ -260,7 +260,7 @@ def test_what_missed_the_tolerance_is_counted(monkeypatch):
     found = curvature(model, CrossEntropy(), part, seed=0)
     missed = int((found.eigenvalue.residual > TOLERANCE).sum())
     assert missed > 0
-    kept = record(found, np.zeros(30, dtype=np.int8))
+    kept = record(found, torch.zeros(30, dtype=torch.int64))
     assert kept.missed >= missed
     assert kept.worst_residual == found.eigenvalue.residual.max()
     truth = leading(dense(model, part)[1]).abs()
@@ -336,25 +336,37 @@ def test_outcomes_are_those_of_the_worst_case():
             for name, norm in (("a", "inf"), ("b", "inf"), ("two", "2"))
         },
     )
-    assert outcomes(evaluation).tolist() == [0, 1, 0, 2]
+    assert evaluation.outcomes.tolist() == [0, 1, 0, 2]
 
 
-def test_what_is_kept_is_what_was_measured_with_its_units(tmp_path):
-    found = curvature(smooth(), CrossEntropy(), images(9), estimator=Estimator(Hessian(), Exact()), seed=0)
-    outcome = np.array([0, 1, 2] * 3, dtype=np.int8)
-    kept = record(found, outcome)
-    save_analysis(tmp_path, found, outcome, None, kept)
-    arrays = read_npz(tmp_path / "curvature.npz")
-    units = json.loads(str(arrays.pop("units")))
-    assert units.keys() == arrays.keys() == UNITS.keys()
-    assert np.array_equal(arrays["sigma_max"], found.sigma_max.numpy())
-    assert np.array_equal(arrays["lambda_top"], found.eigenvalue.value.numpy())
-    assert arrays["sigma_max"].dtype == np.float64
-    stored = read_json(tmp_path / "curvature.json")
-    assert stored == json.loads(json.dumps(kept.flat()))
-    assert set(stored) == set(CurvatureRecord.__dataclass_fields__)
-    for code, group in enumerate(("survived", "broken", "wrong")):
-        modulus = found.eigenvalue.value.abs()[torch.from_numpy(outcome) == code]
-        assert stored["groups"][group]["lambda_modulus"]["max"] == modulus.max().item()
-        assert stored["groups"][group]["margin"]["n"] == 3
-    assert not (tmp_path / "slices.npz").exists()
+def test_what_is_kept_is_what_was_measured(tmp_path):
+    model, part = smooth(), images(9)
+    evaluation = evaluate(model, part, {"fgsm": FGSM(0.3)}, seed=0)
+    told = []
+    subject = Subject(
+        model, part, evaluation, {}, 0, {}, tuple("abcdefghij"), estimator=lambda: Estimator(Hessian(), Exact()),
+        progress=told.append,
+    )  # fmt: skip
+    result = CurvatureAnalysis()(subject)
+    save_analysis(
+        tmp_path, AnalysisRecord("curvature", {}, 1.0, "", result.record, result.sections), result.arrays
+    )
+    found = curvature(model, CrossEntropy(), part, estimator=Estimator(Hessian(), Exact()), seed=0)
+    stored = load_analysis(tmp_path, "curvature")
+    (figure,) = stored.sections[0].figures
+    columns = figure.columns
+    assert {*figure.units, "class", "outcome"} == columns.keys()
+    assert columns["sigma_max"].tolist() == found.sigma_max.tolist()
+    assert columns["lambda_top"].tolist() == found.eigenvalue.value.tolist()
+    assert columns["sigma_max"].dtype == np.float64
+    assert columns["outcome"].tolist() == [OUTCOMES[i] for i in evaluation.outcomes]
+    read = typed(stored.record, CurvatureRecord, tmp_path)
+    assert read == result.record
+    for code, group in enumerate(OUTCOMES):
+        those = evaluation.outcomes == code
+        assert (group in read.groups) == bool(those.any())
+        if group in read.groups:
+            assert read.groups[group]["lambda_modulus"].max == found.eigenvalue.value.abs()[those].max().item()
+            assert read.groups[group]["margin"].n == int(those.sum())
+    assert told[-1] == 1
+    assert 0 < CurvatureAnalysis().seconds(subject) < 60

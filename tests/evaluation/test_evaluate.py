@@ -1,5 +1,7 @@
 """Evaluation over a part: figures against counting by hand."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -7,9 +9,8 @@ from torch import nn
 from jhrun.attacks import FGSM, PGD, PGDL2, Attack
 from jhrun.data import Part
 from jhrun.errors import NumericalError, RunError
-from jhrun.evaluation import evaluate, load, save
+from jhrun.evaluation import evaluate, load, restore, save
 from jhrun.evaluation.evaluate import BATCH, SHOWN
-from jhrun.jsonio import write_json
 
 
 class Threshold(nn.Module):
@@ -191,13 +192,17 @@ def test_what_is_saved_is_loaded_again(part, tmp_path):
     result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
     index = torch.arange(len(part)) * 3
     save(tmp_path, result, index)
-    write_json(tmp_path / "results.json", {"name": "x"})
-    figures, each, images = load(tmp_path)
-    assert figures == {"name": "x"}
+    each, images = load(tmp_path)
     assert result.records["fgsm"].robust.accuracy == each["fgsm.robust"].mean()
     assert {"fgsm.predicted", "fgsm.last", "fgsm.linf"} < set(each)
     assert (each["index"] == index.numpy()).all()
     assert (images["position"] == result.shown.numpy()).all()
+    record = SimpleNamespace(attacks=result.records)
+    again = restore(tmp_path, record)
+    for one, other in zip(vars(result).values(), vars(again).values(), strict=True):
+        pairs = zip(one.values(), other.values(), strict=True) if isinstance(one, dict) else [(one, other)]
+        for a, b in pairs:
+            assert torch.equal(a.nan_to_num(), b.nan_to_num()) if isinstance(a, torch.Tensor) else a == b
 
 
 def test_a_damaged_file_is_named(part, tmp_path):
@@ -211,7 +216,7 @@ def test_classes_add_up_and_absent_ones_are_left_out(part):
     result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
     shares = result.per_class(["dark", "bright", "none"])
     assert list(shares) == ["dark", "bright"]
-    right = sum(share["worst_case"].accuracy * share["worst_case"].n for share in shares.values())
+    right = sum(share.worst_case.accuracy * share.worst_case.n for share in shares.values())
     assert right == pytest.approx(result.worst_case.accuracy * len(part))
-    assert shares["dark"]["clean"].n == int((part.targets == 0).sum())
-    assert shares["dark"]["worst_case"].accuracy < shares["dark"]["clean"].accuracy
+    assert shares["dark"].clean.n == int((part.targets == 0).sum())
+    assert shares["dark"].worst_case.accuracy < shares["dark"].clean.accuracy

@@ -5,8 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from jhrun.attacks import FGSM
 from jhrun.data import Part
-from jhrun.evaluation.slices import POINTS, slices
+from jhrun.evaluation.analyses.slices import POINTS, SlicesAnalysis, slices
+from jhrun.evaluation.evaluate import evaluate
+from jhrun.evaluation.subject import Subject
 from jhrun.objectives import CrossEntropy
 
 W = torch.tensor([0.5, -1.0, 2.0, 0.0])
@@ -74,3 +77,22 @@ def test_a_masked_gradient_leaves_the_line_along_it_flat(part):
 def test_lines_of_no_length_are_refused(part):
     with pytest.raises(ValueError, match="epsilon"):
         slices(classifier(), CrossEntropy(), part, torch.arange(2), 0.0, seed=0)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1])
+def test_the_section_has_a_panel_for_each_example(part, epsilon):
+    attacks = {"fgsm": FGSM(0.1)}
+    evaluation = evaluate(classifier(), part, attacks, seed=0)
+    subject = Subject(classifier(), part, evaluation, attacks, 0, {}, ("a", "b"), epsilon=epsilon)
+    _, (section,), _ = SlicesAnalysis()(subject)
+    if epsilon == 0:
+        assert "ε = 0" in section.text
+        assert section.figures == ()
+        return
+    (figure,) = section.figures
+    figure.examine()
+    assert len(figure.panels) == len(evaluation.shown)
+    assert len(figure.columns["t"]) == POINTS * len(evaluation.shown)
+    first = figure.columns["position"] == int(evaluation.shown[0])
+    found = slices(classifier(), CrossEntropy(), part, evaluation.shown, epsilon, seed=0)
+    assert figure.columns["gradient"][first].tolist() == found.gradient[0].tolist()

@@ -50,8 +50,8 @@ def test_structures_of_known_matrices():
 def test_a_linear_field_has_the_asymmetry_of_its_matrix():
     w = torch.randn(N, N, dtype=torch.float64)
     figures = measure(Function(lambda x: x @ w.T), Part(X, X @ w.T), "symmetric")
-    assert figures["asymmetry"] == pytest.approx(float((w - w.T).norm()), rel=1e-14)
-    assert (figures["mse"], figures["skill"], figures["n"], figures["points"]) == (0, 1, 50, POINTS)
+    assert figures.asymmetry == pytest.approx(float((w - w.T).norm()), rel=1e-14)
+    assert (figures.mse, figures.skill, figures.n, figures.points) == (0, 1, 50, POINTS)
 
 
 def test_a_quadratic_form_has_the_off_diagonal_of_its_matrix():
@@ -62,24 +62,24 @@ def test_a_quadratic_form_has_the_off_diagonal_of_its_matrix():
         Function(lambda x: torch.einsum("bi,ij,bj->b", x, w, x)[:, None]), Part(X, values), "diagonal"
     )
     expected = float(h.square().sum() - h.diagonal().square().sum())
-    assert figures["off_diagonal"] == pytest.approx(expected, rel=1e-13)
+    assert figures.off_diagonal == pytest.approx(expected, rel=1e-13)
 
 
 def test_the_best_constant_has_no_skill():
     targets = X.cos()
     constant = Function(lambda x: targets.mean(0).expand(len(x), N) + 0 * x)
     figures = measure(constant, Part(X, targets), None)
-    assert figures["skill"] == pytest.approx(0, abs=1e-14)
-    assert figures["mse"] == pytest.approx(float(targets.var(0, correction=0).mean()))
-    assert set(figures) == {"mse", "skill", "n"}
+    assert figures.skill == pytest.approx(0, abs=1e-14)
+    assert figures.mse == pytest.approx(float(targets.var(0, correction=0).mean()))
+    assert (figures.asymmetry, figures.off_diagonal, figures.points) == (None, None, None)
 
 
 def test_structure_is_a_mean_over_points():
     model = smooth(N)
     part = Part(X, X.cos())
     each = [float(asymmetry(jacobian(model, x))) for x in X[:5]]
-    assert measure(model, part, "symmetric", points=5)["asymmetry"] == pytest.approx(sum(each) / 5, rel=1e-14)
-    assert measure(model, part[:3], "symmetric", points=5)["points"] == 3
+    assert measure(model, part, "symmetric", points=5).asymmetry == pytest.approx(sum(each) / 5, rel=1e-14)
+    assert measure(model, part[:3], "symmetric", points=5).points == 3
 
 
 def test_dropout_stands_still_and_modes_come_back():

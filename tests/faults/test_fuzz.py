@@ -51,7 +51,7 @@ def of_report(record):
 
 def of_evaluation(record):
     """The figures of an evaluation."""
-    return record["clean"], {name: attack["accuracy"] for name, attack in record["attacks"].items()}
+    return record["clean"], {name: attack["robust"] for name, attack in record["attacks"].items()}
 
 
 BYTES = st.one_of(

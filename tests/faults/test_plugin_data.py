@@ -151,7 +151,7 @@ def test_class_distributions_beside_labels_are_trained_evaluated_and_judged(trai
     report = read_json(Path("run/report.json"))
     assert report["clean"]["n"] == report["worst_case"]["n"] == 12
     assert report["per_class"].keys() == {"a", "b", "c"}
-    assert report["curvature"]["share_of"] == "H"
+    assert report["analyses"]["curvature"]["record"]["share_of"] == "H"
 
 
 def test_the_cure_for_pairs_works(train):

@@ -210,5 +210,5 @@ def test_a_task_that_is_validated_and_tested_on_one_point(tiny):
     inputs, targets, model = asked_again(run, "validation")
     assert epochs(run)[-1]["task"]["mse"] == pytest.approx(float((model(inputs) - targets).square().mean()))
     figures = json.loads((run / "eval/test/results.json").read_text())["task"]
-    assert figures.keys() == {"mse", "n", "asymmetry", "points"}
+    assert {key for key, value in figures.items() if value is not None} == {"mse", "n", "asymmetry", "points"}
     assert "skill |" not in (run / "report.md").read_text()

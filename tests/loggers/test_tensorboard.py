@@ -12,7 +12,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from jhrun.errors import ConfigError
 from jhrun.loggers import TensorBoard
 from jhrun.loggers.tensorboard import TAGS
-from jhrun.records import EpochRecord
+from jhrun.records import EpochRecord, TaskRecord
 
 EPOCH = EpochRecord(
     epoch=1, steps=10, seconds=0.5, loss=1.5, task_loss=2.0, accuracy=0.25, penalty=None,
@@ -23,7 +23,7 @@ REPORT = {
     "epochs": [{"steps": 40}],
     "task": None,
     "clean": {"accuracy": 0.75},
-    "attacks": {"fgsm": {"accuracy": 0.5}, "later": {"accuracy": None}},
+    "attacks": {"fgsm": {"robust": {"accuracy": 0.5}}, "later": {"robust": None}},
     "worst_case": {"accuracy": 0.25},
 }
 
@@ -66,7 +66,7 @@ def test_every_figure_is_a_point_of_its_curve_and_what_was_not_measured_is_none(
 
 
 def test_figures_of_a_regression_task_are_curves(tmp_path):
-    logged(tmp_path, [], [replace(EPOCH, accuracy=None, task={"skill": 0.5, "asymmetry": 3.0})])
+    logged(tmp_path, [], [replace(EPOCH, accuracy=None, task=TaskRecord(1.0, 4, skill=0.5, asymmetry=3.0))])
     assert points(tmp_path, "validation/skill") == [(10, 0.5)]
     assert points(tmp_path, "validation/asymmetry") == [(10, 3.0)]
     assert "train/accuracy" not in read(tmp_path).Tags()["scalars"]

@@ -9,7 +9,13 @@ HERE = Path(__file__).parent
 TEXT = (HERE.parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("kind", "file"), [("py", "trades.py"), ("yaml", "conf/regularizer/trades.yaml")])
-def test_the_documented_plugin_is_the_tested_one(kind, file):
-    (block,) = re.findall(rf"```{kind}\n(.+?)```", TEXT, re.DOTALL)
-    assert block == (HERE / file).read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("py", ["trades.py", "mistaken.py"]),
+        ("yaml", ["conf/regularizer/trades.yaml", "conf/analysis/mistaken.yaml"]),
+    ],
+)
+def test_the_documented_plugins_are_the_tested_ones(kind, files):
+    blocks = re.findall(rf"```{kind}\n(.+?)```", TEXT, re.DOTALL)
+    assert blocks == [(HERE / file).read_text(encoding="utf-8") for file in files]

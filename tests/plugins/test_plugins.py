@@ -112,3 +112,57 @@ def test_a_plugin_goes_with_what_else_there_is(name, here, jhrun):
     module, _, choices = METHODS[name]
     code, _, err = jhrun(*call(module, choices, "run"), "evaluate=false")
     assert code == 0, err
+
+
+def test_an_analysis_shows_on_every_page_with_its_figure_and_its_data(here):
+    small = ["model=mlp", "model.widths=[8]", "train.epochs=1", "attack=[fgsm]", "subset=60"]
+    assert main(["train", *small, "hydra.run.dir=run"]) == 0
+    call = ["eval", "--config-dir", "conf", "run=run", "name=fgsm", "analysis=mistaken"]
+    assert main(call) == 7  # nothing of a plugin is executed that this call does not name
+    assert main([*call, "plugins=[mistaken]"]) == 0
+    assert main(["report", "run"]) == 0  # no plugin is named, and none is needed
+    report = read_json(Path("run/report.json"))
+    assert report["sources"] == {"verdict": "fgsm", "mistaken": "fgsm"}
+    record = report["analyses"]["mistaken"]["record"]
+    assert record["times"] > 0
+    words = f"{record['commonest'][0]} is taken for {record['commonest'][1]}."
+    page, text = (Path(f"run/report.{ending}").read_text() for ending in ("html", "md"))
+    for shown in (page, text):
+        assert words in shown
+        assert "Mistaken classes" in shown
+    assert 'download="mistaken.csv"' in page
+    assert "figures/mistaken.svg" in text
+    assert Path("run/figures/mistaken.svg").stat().st_size > 1000
+    data = Path("run/figures/mistaken.csv").read_text().splitlines()
+    assert data[0] == "class,taken,n"
+    assert sum(int(line.split(",")[2]) for line in data[1:]) == 60
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return None", "it gave a NoneType, and no jhrun.evaluation.analyses.Result"),
+        ("return Result(subject)", "its result cannot be kept"),
+        ("return Result({}, (Section('a', figures=(Figure('a', '', '', {}, ()),)),))", "'a' has no panel"),
+        ("raise RuntimeError('mine')", "mine"),
+    ],
+)
+def test_an_analysis_that_fails_is_named_and_the_evaluation_goes_on_later(here, jhrun, body, told):
+    # a module is imported once
+    module = f"faulty_{len(told)}"
+    Path(f"{module}.py").write_text(
+        "from jhrun.evaluation.analyses import *\n\n\nclass Faulty(Analysis):\n    title = 'faulty'\n\n"
+        f"    def __call__(self, subject):\n        {body}\n"
+    )
+    Path("conf/analysis/faulty.yaml").write_text(f"# @package analysis.faulty\n_target_: {module}.Faulty\n")
+    small = ["model=mlp", "model.widths=[8]", "train.epochs=1", "evaluate=false", "hydra.run.dir=run"]
+    assert main(["train", *small]) == 0
+    call = ["eval", "--config-dir", "conf", "run=run", "attack=fgsm", "subset=40", f"plugins=[{module}]"]
+    call.append("analysis=[quick_verdict,faulty]")
+    code, _, err = jhrun(*call)
+    assert code in {2, 1}, err
+    assert told in err
+    assert not Path("run/eval/fgsm/results.json").exists()
+    assert Path("run/eval/fgsm/analyses/verdict.json").exists()
+    assert main(["eval", "run=run", "attack=fgsm", "subset=40", "analysis=quick_verdict"]) == 0
+    assert Path("run/eval/fgsm/results.json").exists()

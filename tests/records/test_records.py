@@ -3,17 +3,21 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
+from jhrun.errors import RunError
+from jhrun.jsonio import as_plain, typed
 from jhrun.records import (
     AttackRecord,
     Batch,
     Check,
+    CurvePoint,
     CurveRecord,
     DataSpec,
     EpochRecord,
@@ -21,7 +25,6 @@ from jhrun.records import (
     Proportion,
     Verdict,
 )
-from jhrun.records.statistics import Z95
 
 
 @st.composite
@@ -30,17 +33,16 @@ def counts(draw):
     return draw(st.integers(0, n)), n
 
 
-def test_the_quantile_is_that_of_the_normal_distribution():
-    assert pytest.approx(norm.ppf(0.975), rel=1e-15) == Z95
-
-
 @given(counts())
-def test_the_interval_is_scipys(count):
+def test_the_interval_is_that_of_the_formula(count):
+    """The closed form, beside SciPy's."""
     successes, n = count
     found = Proportion.of(successes, n)
-    expected = binomtest(successes, n).proportion_ci(0.95, method="wilson")
-    assert (found.accuracy, found.n) == (successes / n, n)
-    assert found.ci95 == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-12)
+    p, z2 = successes / n, norm.ppf(0.975) ** 2
+    centre, half = p + z2 / (2 * n), math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))
+    expected = [(centre + sign * half) / (1 + z2 / n) for sign in (-1, 1)]
+    assert (found.accuracy, found.n) == (p, n)
+    assert found.ci95 == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 @given(counts())
@@ -84,6 +86,7 @@ EVALUATION = EvaluationRecord(
     epoch=3,
     dataset_part="test",
     total=4,
+    seconds=1.5,
     classes=("a", "b"),
     clean=Proportion.of(4, 4),
     worst_case=Proportion.of(3, 4),
@@ -93,42 +96,57 @@ EVALUATION = EvaluationRecord(
     date="2024-01-01T00:00:00+00:00",
     worst_case_norm="inf",
     per_class={},
-    curve=None,
     weights="0123",
 )
 
 
-def test_an_attacks_record_is_flat():
-    low, high = Proportion.of(3, 4).ci95
-    assert ATTACK.flat() == {
-        "accuracy": 0.75,
-        "n": 4,
-        "ci95": (low, high),
-        "epsilon": 0.1,
-        "norm": "inf",
-        "seconds": 1.5,
-        "parameters": {"steps": 20},
-        "last": None,
-        "attacked": None,
-    }
+CURVE = CurveRecord(
+    "PGD-20", "inf", {"steps": 20}, 8, (CurvePoint(0.0, Proportion.of(4, 4)), CurvePoint(0.1, Proportion.of(1, 4)))
+)
+
+
+def through_json(record, kind=None):
+    return typed(json.loads(json.dumps(as_plain(record))), kind or type(record), Path("record.json"))
+
+
+@pytest.mark.parametrize("record", [ATTACK, EVALUATION, CURVE, Proportion.of(1, 2)], ids=type)
+def test_a_record_comes_back_from_json_as_it_was(record):
+    assert through_json(record) == record
+    assert set(as_plain(record)) == {field.name for field in dataclasses.fields(record)}
 
 
 def test_an_attack_that_saw_only_survivors_claims_no_accuracy():
-    flat = AttackRecord(None, 0.1, "inf", 1.5, {}, attacked=7).flat()
-    assert (flat["accuracy"], flat["ci95"], flat["last"], flat["n"], flat["attacked"]) == (None, None, None, 7, 7)
+    spared = AttackRecord(None, 0.1, "inf", 1.5, {}, attacked=7)
+    assert (spared.robust, spared.last, spared.n) == (None, None, 7)
+    assert ATTACK.n == 4
 
 
-def test_an_evaluations_record_is_json():
-    flat = json.loads(json.dumps(EVALUATION.flat()))
-    assert flat["attacks"]["a"]["accuracy"] == 0.75
-    assert "robust" not in flat["attacks"]["a"]
-    assert flat["clean"] == {"accuracy": 1.0, "n": 4, "ci95": list(Proportion.of(4, 4).ci95)}
-    assert set(flat) == {field.name for field in dataclasses.fields(EvaluationRecord)}
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"total": "4"}, r"\$\.total"),
+        ({"clean": {"accuracy": 1.5, "n": 4, "ci95": [0, 1]}}, r"1.5 of n = 4 with the interval 0, 1 is no share"),
+        ({"clean": {"accuracy": math.nan, "n": 4, "ci95": [0, 1]}}, "is no share"),
+        ({"attacks": {"a": {}}}, r"missing required field `robust` - at `\$\.attacks"),
+        ({"classes": "ab"}, r"Expected `array`, got `str` - at `\$\.classes"),
+    ],
+)
+def test_a_record_that_is_not_of_its_kind_is_refused_where_it_is_wrong(change, where):
+    with pytest.raises(RunError, match=where):
+        typed(as_plain(EVALUATION) | change, EvaluationRecord, Path("results.json"))
+
+
+def test_a_key_that_is_missing_is_named_and_one_more_does_no_harm():
+    plain = as_plain(EVALUATION)
+    assert typed(plain | {"newer": 1}, EvaluationRecord, Path("x")) == EVALUATION
+    del plain["total"]
+    with pytest.raises(RunError, match="total"):
+        typed(plain, EvaluationRecord, Path("x"))
 
 
 def test_an_epochs_record_survives_json():
     record = EpochRecord(1, 3, 0.5, 0.1 + 0.2, 1.0, 0.25, None, None, 2.0, 0.5, 1e-3, 0.0, None)
-    assert EpochRecord(**json.loads(json.dumps(dataclasses.asdict(record)))) == record
+    assert through_json(record) == record
 
 
 @pytest.mark.parametrize(
@@ -144,15 +162,6 @@ def test_the_length_of_a_batch():
     assert len(Batch(torch.empty(7, 1, 2, 2), torch.empty(7))) == 7
 
 
-def test_a_curves_points_are_flat():
-    curve = CurveRecord(
-        "PGD-20", "inf", {"steps": 20}, 8, ((0.0, Proportion.of(4, 4)), (0.1, Proportion.of(1, 4)))
-    )
-    points = curve.flat()["points"]
-    assert [(p["epsilon"], p["accuracy"], p["n"]) for p in points] == [(0.0, 1.0, 4), (0.1, 0.25, 4)]
-    assert dataclasses.replace(EVALUATION, curve=curve).flat()["curve"] == curve.flat()
-
-
 @pytest.mark.parametrize(
     ("outcomes", "verdict"),
     [
@@ -166,7 +175,14 @@ def test_a_curves_points_are_flat():
 )
 def test_the_verdict_is_that_of_the_worst_check(outcomes, verdict):
     checks = tuple(Check("a", outcome, None, None, "text", "source") for outcome in outcomes)
-    assert Verdict(checks).outcome == Verdict(checks).flat()["verdict"] == verdict
+    assert Verdict(checks).outcome == as_plain(Verdict(checks))["outcome"] == verdict
+    # a file says nothing of the grade that its checks do not say
+    assert through_json({**as_plain(Verdict(checks)), "outcome": "pass"}, Verdict).outcome == verdict
+
+
+def test_an_outcome_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="no outcome 'fine'"):
+        Check("a", "fine", None, None, "text", "source")
 
 
 @pytest.mark.parametrize(("outcomes", "verdict"), [(("pass",), "pass"), ((), "incomplete")])

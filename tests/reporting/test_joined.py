@@ -1,16 +1,20 @@
 """The headline: the per-example worst case over the evaluations of one network, ε and norm."""
 
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from jhrun.evaluation.store import save_analysis
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_json, write_json
+from jhrun.records import AnalysisRecord, AttackRecord, Check, ClassRecord, Proportion, Verdict
 from jhrun.reporting import write_report
+from jhrun.reporting.document import Evaluated
 from jhrun.reporting.joined import headline_of
 
-CONFIG = {"epsilon": "51/510", "epsilon_l2": 0.5}
 N = 20
 
 
@@ -30,42 +34,44 @@ class Evaluations:
             each[f"{attack}.robust"] = (each["clean"] == 0) & ~np.isin(index, list(those))
             worst = worst & each[f"{attack}.robust"]
             accuracy = float(each[f"{attack}.robust"].mean())
-            attacks[attack] = {
-                "accuracy": accuracy,
-                "n": len(index),
-                "epsilon": epsilon,
-                "norm": norm,
-                "seconds": 1,
-                "parameters": {},
-                "last": None,
-                "attacked": None,
-            }
+            attacks[attack] = AttackRecord(Proportion(accuracy, len(index), (0, 1)), epsilon, norm, 1.0, {})
         place = self.folder.evaluation(name)
         place.mkdir(parents=True)
         np.savez(place / "per_example.npz", **each)
         outcome = "pass" if complete else "not checked"
-        clean = {"accuracy": float((each["clean"] == 0).mean()), "n": len(index), "ci95": [0, 1]}
-        self.records[name] = {
+        clean, left = (Proportion(float(of.mean()), len(index), (0, 1)) for of in (each["clean"] == 0, worst))
+        plain = {
             "name": name,
             "date": f"2026-01-01T00:00:{len(self.records):02}",
             "checkpoint": checkpoint,
             "epoch": epoch,
+            "dataset_part": "test",
+            "seed": 0,
+            "device": "cpu",
+            "seconds": 1.0,
             "total": N,
-            "classes": ["a"],
+            "classes": ("a",),
             "clean": clean,
-            "worst_case": {"accuracy": float(worst.mean()), "n": len(index), "ci95": [0, 1]},
+            "worst_case": left,
             "worst_case_norm": norm if attacks else None,
             "attacks": attacks,
             "weights": "hash",
-            "curve": None,
-            "per_class": {"a": {}},
-            "verdict": {"verdict": "", "checks": [{"name": "suite", "outcome": outcome, "required": True}]},
-            **more,
+            "per_class": {"a": ClassRecord(clean, left)},
+            "verdict": Verdict((Check("suite", outcome, None, None, "", ""),)),
         }
+        self.records[name] = Evaluated(**plain | more)
+
+    def analyse(self, name, analysis, record):
+        """Give an evaluation an analysis."""
+        kept = AnalysisRecord(analysis, {}, 1.0, "", record)
+        save_analysis(self.folder.evaluation(name), kept, {})
+        there = self.records[name]
+        self.records[name] = replace(there, analyses=(*there.analyses, analysis))
 
     @property
     def headline(self):
-        return headline_of(self.folder, CONFIG, self.records)
+        setup = SimpleNamespace(epsilon="51/510", epsilon_l2=0.5)
+        return headline_of(self.folder, setup, self.records)
 
 
 @pytest.fixture(autouse=True)
@@ -79,19 +85,19 @@ def made(tmp_path):
 
 
 def right(headline):
-    share = headline["worst_case"]
-    return round(share["accuracy"] * share["n"]), share["n"]
+    share = headline.worst_case
+    return round(share.accuracy * share.n), share.n
 
 
 def test_an_example_counts_when_it_withstood_every_evaluation_that_attacked_it(made):
     made.add("one", {"fgsm": {1, 2}, "pgd": {2, 3}})
     made.add("two", {"apgd": {3, 4}})
     found = made.headline
-    assert found["joined"] == ["one", "two"]
+    assert found.joined == ("one", "two")
     assert right(found) == (N - 5, N)  # 0 is wrong clean
-    assert found["attacks"].keys() == {"fgsm", "pgd", "apgd"}
-    assert found["per_class"]["a"]["worst_case"] == found["worst_case"]
-    low, high = found["worst_case"]["ci95"]
+    assert found.attacks.keys() == {"fgsm", "pgd", "apgd"}
+    assert found.per_class["a"].worst_case == found.worst_case
+    low, high = found.worst_case.ci95
     assert low < 15 / 20 < high
 
 
@@ -100,8 +106,8 @@ def test_of_an_attack_that_the_leading_evaluation_lacks_the_one_on_most_examples
     made.add("standard", {"apgd": {1, 2, 3}}, complete=True)
     made.add("weak", {"fgsm": set()}, index=[5, 6])
     found = made.headline
-    assert found["evaluation"] == "standard"
-    assert (found["attacks"]["fgsm"]["n"], found["attacks"]["fgsm"]["accuracy"]) == (N, 17 / 20)
+    assert found.evaluation == "standard"
+    assert (found.attacks["fgsm"].n, found.attacks["fgsm"].robust.accuracy) == (N, 17 / 20)
 
 
 def test_a_weaker_evaluation_of_a_subset_changes_nothing_for_the_better(made):
@@ -109,10 +115,10 @@ def test_a_weaker_evaluation_of_a_subset_changes_nothing_for_the_better(made):
     before = made.headline
     made.add("weak", {"fgsm": {1}}, index=[1, 5, 6, 7])
     after = made.headline
-    assert after["evaluation"] == "standard"
+    assert after.evaluation == "standard"
     assert right(after) == right(before) == (N - 4, N)
-    assert after["clean"] == before["clean"]
-    assert after["verdict"] == before["verdict"]
+    assert after.clean == before.clean
+    assert after.verdict == before.verdict
     made.add("lucky", {"fgsm": {9}}, index=[8, 9])
     assert right(made.headline) == (N - 5, N)
 
@@ -121,9 +127,9 @@ def test_the_complete_evaluation_leads_also_where_it_is_of_a_subset_and_older(ma
     made.add("standard", {"apgd": {1, 2, 3, 4}}, index=range(10), complete=True)
     made.add("weak", {"fgsm": {15}})
     found = made.headline
-    assert found["evaluation"] == "standard"
+    assert found.evaluation == "standard"
     assert right(found) == (5, 10)
-    assert found["total"] == N
+    assert found.total == N
 
 
 def test_a_subset_that_was_lucky_does_not_hide_a_lower_worst_case_of_more_examples(made):
@@ -131,7 +137,7 @@ def test_a_subset_that_was_lucky_does_not_hide_a_lower_worst_case_of_more_exampl
     before = right(made.headline)
     made.add("standard", {"square": {12}}, index=range(10, 20), complete=True)
     found = made.headline
-    assert found["evaluation"] == "quick"
+    assert found.evaluation == "quick"
     assert right(found) == (before[0] - 1, N)
 
 
@@ -150,42 +156,45 @@ def test_another_claim_is_not_mixed_in_and_does_not_take_the_headline(made, othe
     made.add("own", {"pgd": {1}})
     before = made.headline
     made.add("other", {"pgd": {1, 2, 3}}, **other)
-    assert len(made.headline["joined"]) == 1
+    assert len(made.headline.joined) == 1
     if "weights" not in other:
-        assert made.headline["evaluation"] == "own"
+        assert made.headline.evaluation == "own"
         assert right(made.headline) == right(before)
 
 
 def test_an_evaluation_without_an_attack_does_not_take_the_headline(made):
     made.add("own", {"pgd": {1}})
     made.add("clean", {})
-    assert made.headline["joined"] == ["own"]
+    assert made.headline.joined == ("own",)
     assert right(made.headline) == (N - 2, N)
 
 
 def test_the_page_is_about_what_there_is_where_nothing_is_as_configured(made):
     made.add("small", {"pgd": {1}}, epsilon=0.01)
     made.add("large", {"pgd": {1, 2}}, epsilon=0.3)
-    assert made.headline["joined"] == ["large"]
+    assert made.headline.joined == ("large",)
 
 
 def test_attacks_of_another_norm_stay_out_of_the_worst_case(made):
     made.add("one", {"pgd": {1}})
     made.add("two", {"fgsm": {2}, "far": {3, 4}})
-    made.records["two"]["attacks"]["far"] |= {"norm": "2", "epsilon": 0.5}
+    attacks = made.records["two"].attacks
+    attacks["far"] = replace(attacks["far"], norm="2", epsilon=0.5)
     found = made.headline
     assert right(found) == (N - 3, N)
-    assert found["joined"] == ["one", "two"]
+    assert found.joined == ("one", "two")
 
 
-def test_curvature_and_curve_stay_when_a_weaker_evaluation_follows(made):
-    made.add("measured", {"pgd": {1}}, curve={"points": []})
-    write_json(made.folder.evaluation("measured") / "curvature.json", {"n": N})
-    made.add("clean", {}, curve={"points": [1]})
+def test_analyses_stay_when_a_weaker_evaluation_follows(made):
+    made.add("measured", {"pgd": {1}})
+    made.analyse("measured", "curve", {"points": []})
+    made.analyse("measured", "curvature", {"n": N})
+    made.add("clean", {})
+    made.analyse("clean", "curve", {"points": [1]})
     made.add("weak", {"fgsm": {1}}, index=[1, 2])
     found = made.headline
-    assert found["sources"] == {"curve": "measured", "curvature": "measured"}
-    assert found["curvature"] == {"n": N}
+    assert found.sources == {"curve": "measured", "curvature": "measured"}
+    assert found.analyses["curvature"].record == {"n": N}
 
 
 def test_a_notebook_never_reads_a_weaker_worst_case_and_a_pin_chooses_one(tiny, jhrun):
@@ -203,8 +212,8 @@ def test_a_notebook_never_reads_a_weaker_worst_case_and_a_pin_chooses_one(tiny, 
     assert report["clean"] == first["clean"]
     assert not report["pinned"]
     page = (run / "report.html").read_text()
-    verdict = read_json(run / "eval/weak/verdict.json")["verdict"]
-    assert report["evaluations"]["weak"]["verdict"]["verdict"] == verdict
+    verdict = read_json(run / "eval/weak/analyses/verdict.json")["record"]["outcome"]
+    assert report["evaluations"]["weak"]["verdict"]["outcome"] == verdict
     assert re.search(rf"weak: . {verdict}</summary>", page)
     assert "50 of 359 test examples" in page
     assert "The worst case is over 2 evaluations" in page
@@ -228,7 +237,6 @@ def test_a_pinned_evaluation_that_is_gone_is_told(tiny):
     run = tiny("evaluate=false")
     folder = RunFolder(run)
     write_json(folder.pin, {"evaluation": "gone"})
-    config = read_json(run / "report.json")["config"]
-    report = write_report(folder, config)
-    assert not report["pinned"]
-    assert "evaluation gone, which was pinned, is not there" in report["warnings"][-1]
+    report = write_report(folder, read_json(run / "report.json")["config"])
+    assert not report.pinned
+    assert "evaluation gone, which was pinned, is not there" in report.warnings[-1]

@@ -37,7 +37,7 @@ def test_markdown_has_the_headline_and_its_pictures_exist(run):
     text = (run / "report.md").read_text()
     report = json.loads((run / "report.json").read_text())
     assert f"| clean | {tables.percent(report['clean']['accuracy'])} |" in text
-    assert f"| pgd20 | {tables.percent(report['attacks']['pgd20']['accuracy'])} |" in text
+    assert f"| pgd20 | {tables.percent(report['attacks']['pgd20']['robust']['accuracy'])} |" in text
     pictures = [line.split("](")[1][:-1] for line in text.splitlines() if line.startswith("![")]
     assert len(pictures) >= 5
     assert all((run / picture).is_file() for picture in pictures)

@@ -12,7 +12,7 @@ def verdict(**outcomes):
         Check(name, outcome, -0.25, None, "a <text>", "a source", required=name != "twin")
         for name, outcome in outcomes.items()
     )
-    return Verdict(tuple(checks)).flat()
+    return Verdict(tuple(checks))
 
 
 @pytest.mark.parametrize(
@@ -52,40 +52,41 @@ def verdict(**outcomes):
         ),
     ],
 )
-def test_the_checks_that_decided_are_named(outcomes, symbol, said, line):
-    flat = verdict(**outcomes)
-    shown = box({"verdict": flat})
+def test_the_checks_that_decided_are_named(made, outcomes, symbol, said, line):
+    judged = verdict(**outcomes)
+    report = made(verdict=judged)
+    shown = box(report)
     assert shown.symbol == symbol
-    assert shown.word == flat["verdict"].upper()
-    assert shown.sentence == sentence(flat) == said
-    assert verdict_lines({"verdict": flat}) == [line]
+    assert shown.word == judged.outcome.upper()
+    assert shown.sentence == sentence(judged) == said
+    assert verdict_lines(report) == [line]
     assert [row[1] for row in shown.table[1:]] == list(outcomes)
 
 
-def test_each_check_has_a_row_with_its_numbers_and_its_source():
-    shown = box({"verdict": verdict(clean=PASS, twin=NOT_CHECKED)})
+def test_each_check_has_a_row_with_its_numbers_and_its_source(made):
+    shown = box(made(verdict=verdict(clean=PASS, twin=NOT_CHECKED)))
     assert shown.table[0] == ("outcome", "check", "value", "threshold", "what it means", "source")
     assert shown.table[1] == ("✓ pass", "clean", "−0.25", "–", "a <text>", "a source")
     assert shown.outcomes == ["pass", "not-checked"]
 
 
-def test_a_command_in_a_check_s_text_can_be_pasted(monkeypatch):
+def test_a_command_in_a_check_s_text_can_be_pasted(made, monkeypatch):
     monkeypatch.setenv("JHRUN_CALLED_AS", "../scripts/run")
     told = Check("suite", SUSPECT, None, None, "have it checked by `jhrun eval run=RUN attack=standard`.", "")
-    (_, row) = box({"verdict": Verdict((told,)).flat(), "run": "/a run"}).table
+    (_, row) = box(made(verdict=Verdict((told,)), run="/a run")).table
     assert row[4] == "have it checked by `../scripts/run eval 'run=/a run' attack=standard`."
 
 
-def test_without_a_verdict_there_is_no_box_and_no_line():
-    assert box({"verdict": None}) is None
-    assert verdict_lines({"verdict": None}) == []
+def test_without_a_verdict_there_is_no_box_and_no_line(made):
+    assert box(made()) is None
+    assert verdict_lines(made()) == []
 
 
-def test_the_command_that_makes_the_missing_checks_can_be_pasted_as_it_is():
+def test_the_command_that_makes_the_missing_checks_can_be_pasted_as_it_is(made):
     missing = Check("suite", NOT_CHECKED, None, None, "text", "source", remedied=True)
-    flat = Verdict((missing,), Remedy(("attack=standard", "plugins=[mine]"), 90.0)).flat()
-    assert flat["verdict"] == INCOMPLETE
-    report = {"verdict": flat, "run": "/a folder/run"}
+    judged = Verdict((missing,), Remedy(("attack=standard", "plugins=[mine]"), 90.0))
+    assert judged.outcome == INCOMPLETE
+    report = made(verdict=judged, run="/a folder/run")
     command = "jhrun eval 'run=/a folder/run' attack=standard 'plugins=[mine]'"
     assert verdict_lines(report)[1] == f"the missing checks are made by: {command} (1 min 30 s at most)"
     shown = box(report)

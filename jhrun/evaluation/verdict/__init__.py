@@ -1,14 +1,13 @@
 """Whether an evaluation can be believed: what was measured is measured again, in other ways."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 
 from jhrun import seeds
 from jhrun.attacks.attack import evaluation_mode, private_randomness
+from jhrun.evaluation.subject import Subject
 from jhrun.evaluation.verdict import attacks, network, probes, recorded
 from jhrun.evaluation.verdict.case import Case
 from jhrun.evaluation.verdict.measure import Measure
-from jhrun.evaluation.verdict.subject import Subject
 from jhrun.records import Verdict
 
 __all__ = ["CHECKS", "Subject", "judge"]
@@ -35,16 +34,13 @@ CHECKS: tuple[Measure, ...] = (
 """All, in the order in which they are shown."""
 
 
-def judge(
-    subject: Subject, *, probes: bool = True, progress: Callable[[str, int, int], None] = lambda *_: None
-) -> Verdict:
+def judge(subject: Subject, *, probes: bool = True) -> Verdict:
     """Make every check that can be made.
 
     Args:
         subject: the network and what is claimed of it; its modes and the global random state are left as they are.
         probes: whether to make searches beyond the evaluation's own; without them the checks that need such are
             ``not checked``.
-        progress: told the name of the check that was made, how many are done, and their number.
 
     Returns:
         One check for each of ``CHECKS``.
@@ -56,5 +52,5 @@ def judge(
         stack.enter_context(private_randomness(seeds.derive(subject.seed, "verdict")))
         for number, measure in enumerate(CHECKS, start=1):
             made.append(measure(case))
-            progress(measure.name, number, len(CHECKS))
+            subject.progress(number / len(CHECKS))
     return Verdict(tuple(made))

@@ -12,7 +12,7 @@ from jhrun.data import Part
 from jhrun.errors import out_of_memory
 from jhrun.evaluation.curvature import double
 from jhrun.evaluation.evaluate import BATCH, SPARED, predict
-from jhrun.evaluation.verdict.subject import Subject
+from jhrun.evaluation.subject import Subject
 
 WHITE = "gradient"
 """The kind of searches by the network's gradients."""

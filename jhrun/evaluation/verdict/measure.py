@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from scipy.special import ndtri
+
 from jhrun.errors import NumericalError
 from jhrun.evaluation.verdict.case import Case
 from jhrun.records import FAIL, NOT_CHECKED, PASS, SUSPECT, Check, Proportion
-from jhrun.records.statistics import Z95
+
+Z95 = float(ndtri(0.975))
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
 class Finding(NamedTuple):

@@ -5,7 +5,7 @@ import torch
 from jhrun.evaluation.verdict import thresholds as t
 from jhrun.evaluation.verdict.case import Case
 from jhrun.evaluation.verdict.measure import Finding, check, grade, left_out, not_checked, percent
-from jhrun.records import FAIL, PASS, SUSPECT, Proportion
+from jhrun.records import FAIL, PASS, SUSPECT
 
 
 @check("selection never on test data", f"{t.CARLINI}; the rule is common practice")
@@ -30,11 +30,12 @@ def falling(case: Case) -> Finding:
     if case.subject.curve is None:
         return left_out("Accuracy against ε was not measured.")
     lowest, worst, where = 1.0, 0.0, 0.0
-    for epsilon, share in case.subject.curve.points:
-        if share.accuracy - lowest > worst:
-            worst, where = share.accuracy - lowest, epsilon
-        lowest = min(lowest, share.accuracy)
-    n = case.subject.curve.points[0][1].n
+    for point in case.subject.curve.points:
+        accuracy = point.robust.accuracy
+        if accuracy - lowest > worst:
+            worst, where = accuracy - lowest, point.epsilon
+        lowest = min(lowest, accuracy)
+    n = case.subject.curve.points[0].robust.n
     rise = f"rises by {percent(worst)} at ε = {where:.4g}" if worst else "never rises"
     text = f"Accuracy on {n} examples {rise}."
     return Finding(grade(worst, t.RISE_SUSPECT, t.RISE_FAIL), worst, t.RISE_SUSPECT, text)
@@ -44,7 +45,7 @@ def falling(case: Case) -> Finding:
 def chance(case: Case) -> Finding:
     """Accuracy where every image can become every other, against always naming the most frequent class."""
     curve = case.subject.curve
-    points: dict[float, Proportion] = dict(curve.points) if curve else {}
+    points = {point.epsilon: point.robust for point in curve.points} if curve else {}
     if 1.0 not in points:
         return left_out("Accuracy at ε = 1 was not measured.")
     with torch.no_grad():

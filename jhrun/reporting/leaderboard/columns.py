@@ -5,7 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jhrun.records import AttackRecord, Proportion
+from jhrun.records.words import radius
 from jhrun.reporting import tables
+from jhrun.reporting.document import Report
 from jhrun.reporting.text import one_line
 
 SHARE, NUMBER, SECONDS, BYTES = "share", "number", "seconds", "bytes"
@@ -69,12 +72,14 @@ class Statistic:
         sd: the sample standard deviation, of n − 1 degrees of freedom; None for one.
         n: how many have the figure.
         ci95: where it is one, that run's own 95 % interval, if it has one.
+        values: of each.
     """
 
     mean: float
     sd: float | None
     n: int
     ci95: tuple[float, float] | None = None
+    values: tuple[float, ...] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def of(cls, values: Sequence[Value]) -> "Statistic":
@@ -92,8 +97,9 @@ class Statistic:
         """
         numbers = [v.value for v in values]
         if len(numbers) == 1:
-            return cls(numbers[0], None, 1, values[0].ci95)
-        return cls(statistics.fmean(numbers), statistics.stdev(numbers), len(numbers))
+            return cls(numbers[0], None, 1, values[0].ci95, (numbers[0],))
+        deviation = statistics.stdev(numbers)
+        return cls(statistics.fmean(numbers), deviation, len(numbers), values=tuple(numbers))
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -101,46 +107,46 @@ class Statistic:
         return self.ci95 if self.sd is None else (self.mean - self.sd, self.mean + self.sd)
 
 
-def values_of(report: dict[str, Any]) -> dict[Column, Value]:
+def values_of(report: Report) -> dict[Column, Value]:
     """The figures of a run's report, in the order of the columns.
 
     Args:
-        report: of the run, in the form of ``report.json``.
+        report: of the run.
 
     Returns:
         Those that it has.
     """
     values: dict[Column, Value] = {}
-    if report["clean"] is not None:
-        values[CLEAN] = share(report["clean"])
-    for name, attack in report["attacks"].items():
-        if attack["accuracy"] is not None:
-            values[_attack(one_line(name), attack)] = share(attack)
+    if report.clean is not None:
+        values[CLEAN] = share(report.clean)
+    for name, attack in report.attacks.items():
+        if attack.robust is not None:
+            values[_attack(one_line(name), attack)] = share(attack.robust)
     worst = worst_column(report)
-    if worst is not None:
-        values[worst] = share(report["worst_case"])
-    task = report["task"] or {}
-    values |= {column: Value(number(task[key])) for key, column in _TASK.items() if key in task}
-    epochs = report["epochs"]
+    if worst is not None and report.worst_case is not None:
+        values[worst] = share(report.worst_case)
+    task = {} if report.task is None else {key: getattr(report.task, key) for key in _TASK}
+    values |= {column: Value(number(task[key])) for key, column in _TASK.items() if task.get(key) is not None}
+    epochs = report.epochs
     if epochs:
-        values[PACE] = Value(sum(number(e["seconds"]) for e in epochs) / len(epochs))
-    peaks = [number(e["memory"]) for e in epochs if e["memory"] is not None]
+        values[PACE] = Value(sum(number(e.seconds) for e in epochs) / len(epochs))
+    peaks = [number(e.memory) for e in epochs if e.memory is not None]
     if peaks:
         values[MEMORY] = Value(max(peaks))
     return values
 
 
-def worst_column(report: dict[str, Any]) -> Column | None:
+def worst_column(report: Report) -> Column | None:
     """The worst case's column, named after its norm and the radii of its attacks; None without an attack."""
-    norm = report["worst_case_norm"]
-    radii = sorted({number(a["epsilon"]) for a in report["attacks"].values() if a["norm"] == norm})
-    if not radii or report["worst_case"] is None:
+    norm = report.worst_case_norm
+    radii = sorted({number(a.epsilon) for a in report.attacks.values() if a.norm == norm})
+    if not radii or report.worst_case is None:
         return None
     return _worst(one_line(norm), radii)
 
 
 def _worst(norm: str, radii: Sequence[float]) -> Column:
-    written = "+".join(tables.radius(radius) if norm == "inf" else f"{radius:g}" for radius in radii)
+    written = "+".join(radius(one) if norm == "inf" else f"{one:g}" for one in radii)
     key = f"{_WORST}{written}" + ("" if norm == "inf" else f",l{norm}")
     title = f"worst case (ℓ{'∞' if norm == 'inf' else norm}, {written})"
     return Column(key, title, norm=norm, epsilon=radii[-1])
@@ -183,22 +189,9 @@ def over_all(column: Column) -> bool:
     return column.key.startswith(_WORST)
 
 
-def share(record: dict[str, Any]) -> Value:
-    """A share with its interval.
-
-    Args:
-        record: with accuracy and ci95.
-
-    Returns:
-        Both.
-
-    Raises:
-        ValueError: one of them does not lie in [0, 1].
-    """
-    accuracy, low, high = map(number, (record["accuracy"], *record["ci95"]))
-    if not all(0 <= end <= 1 for end in (accuracy, low, high)):
-        raise ValueError(f"{accuracy:g} with the interval {low:g}, {high:g} is no share")
-    return Value(accuracy, (low, high))
+def share(record: Proportion) -> Value:
+    """A share with its interval."""
+    return Value(record.accuracy, record.ci95)
 
 
 def number(value: Any) -> float:
@@ -218,9 +211,9 @@ def number(value: Any) -> float:
     return float(value)
 
 
-def _attack(name: str, attack: dict[str, Any]) -> Column:
-    norm, epsilon = one_line(attack["norm"]), number(attack["epsilon"])
+def _attack(name: str, attack: AttackRecord) -> Column:
+    norm, epsilon = one_line(attack.norm), number(attack.epsilon)
     if norm == "inf":
-        written = tables.radius(epsilon)
+        written = radius(epsilon)
         return Column(f"{name}@{written}", f"{name} ({written})", attack=name, norm=norm, epsilon=epsilon)
     return Column(f"{name}@{epsilon:g},l{norm}", f"{name} ({epsilon:g}, ℓ{norm})", SHARE, name, norm, epsilon)

@@ -1,15 +1,18 @@
 """What a leaderboard keeps of each run: it is read once, and nothing of it is kept that is not shown."""
 
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from jhrun.errors import JhrunError
 from jhrun.folder import RunFolder, refuse_unsafe
-from jhrun.jsonio import DAMAGED, read_json
-from jhrun.records import FAIL, INCOMPLETE, PASS, SUSPECT
+from jhrun.jsonio import DAMAGED, read_record
+from jhrun.records import EpochRecord, StatusRecord
+from jhrun.records.words import sample
 from jhrun.reporting import words
+from jhrun.reporting.document import Report
 from jhrun.reporting.leaderboard import configuration
 from jhrun.reporting.leaderboard.cells import FAILED, FINISHED, RUNNING, WAITING, Cell
 from jhrun.reporting.leaderboard.columns import Column, Value, number, values_of, worst_column
@@ -109,33 +112,33 @@ def read_entry(cell: Cell) -> Entry:
         return _broken(plain, one_line(failure))
 
 
-def _read(plain: Entry, folder: Path, report: dict[str, Any]) -> Entry:
-    status, code = report["status"], report["environment"]["code"]
-    state = FINISHED if status["state"] == FINISHED else one_line(plain.cell.state or status["state"])
-    error = None if state == FINISHED else plain.error or status["error"]
+def _read(plain: Entry, folder: Path, report: Report) -> Entry:
+    status = report.status
+    state = FINISHED if status.state == FINISHED else one_line(plain.cell.state or status.state)
+    error = None if state == FINISHED else plain.error or status.error
     finished = state == FINISHED
     values, worst = values_of(report), worst_column(report)
-    counted = {name: a for name, a in report["attacks"].items() if a["norm"] == report["worst_case_norm"]}
+    counted = [a for a in report.attacks.values() if a.norm == report.worst_case_norm]
     return Entry(
         plain.cell,
         state,
         None if error is None else one_line(error),
         plain.leaves,
-        code=one_line(code),
+        code=one_line(report.environment.code),
         seed=plain.seed,
-        when=one_line(status.get("ended") or status.get("started") or ""),
+        when=one_line(status.ended or status.started or ""),
         values=values if finished else {},
-        verdict=_verdict(report["verdict"]) if finished else None,
+        verdict=report.verdict.outcome if finished and report.verdict else None,
         evaluated=_evaluated(report) if finished else "",
         attacks=len(counted) if worst and finished else 0,
         run=trials(RunFolder(folder), report) if finished else (),
         settings={
-            column: one_line(words.schedule(report["attacks"][column.attack]["parameters"]))
+            column: one_line(words.schedule(dict(attack.parameters)))
             for column in values
-            if column.attack in report["attacks"]
+            if (attack := report.attacks.get(str(column.attack)))
         },
-        regression=report["task"] is not None,
-        curve=_curve(report["epochs"]),
+        regression=report.task is not None,
+        curve=_curve(report.epochs),
         paper=paper_run(folder, report),
     )
 
@@ -145,7 +148,7 @@ def _broken(plain: Entry, error: str) -> Entry:
     state, folder = plain.cell.state, plain.cell.folder
     if state is None and folder is not None:
         try:
-            state = read_json(RunFolder(folder).status).get("state")
+            state = read_record(RunFolder(folder).status, StatusRecord).state
         except (JhrunError, OSError, RecursionError):
             state = None
     return Entry(
@@ -157,28 +160,21 @@ def _broken(plain: Entry, error: str) -> Entry:
     )
 
 
-def _seed(config: dict[str, Any]) -> int | str | None:
+def _seed(config: Mapping[str, Any]) -> int | str | None:
     seed = config.get("seed")
     return seed if seed is None or (isinstance(seed, int) and abs(seed) < 2**64) else one_line(seed)
 
 
-def _verdict(verdict: dict[str, Any] | None) -> str | None:
-    outcome = None if verdict is None else verdict["verdict"]
-    if outcome not in {None, PASS, INCOMPLETE, SUSPECT, FAIL}:
-        raise ValueError(f"there is no verdict {one_line(outcome)!r}")
-    return outcome
+def _evaluated(report: Report) -> str:
+    checkpoint = f"checkpoint {one_line(report.checkpoint)}"
+    if report.clean is None:
+        return "" if report.task is None else checkpoint
+    return f"{checkpoint}, {sample(report.clean.n, report.total)}"
 
 
-def _evaluated(report: dict[str, Any]) -> str:
-    if report["clean"] is None:
-        return "" if report["task"] is None else f"checkpoint {one_line(report['checkpoint'])}"
-    n, total = int(number(report["clean"]["n"])), report["total"]
-    return f"checkpoint {one_line(report['checkpoint'])}, {words.sample(n, total)}"
-
-
-def _curve(epochs: list[dict[str, Any]]) -> Curve:
+def _curve(epochs: Sequence[EpochRecord]) -> Curve:
     def values(key: str) -> "array[float]":
-        found = [(e["task"] or {}).get(key) if key in STRUCTURE else e[key] for e in epochs]
+        found = [getattr(e.task, key, None) if key in STRUCTURE else getattr(e, key) for e in epochs]
         return array("d", [float("nan") if value is None else number(value) for value in found])
 
     return {key: values(key) for key in CURVES} if epochs else {}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jhrun.records.words import radius
 from jhrun.reporting.data import as_csv
 from jhrun.reporting.leaderboard.columns import PACE, Column, Statistic
 from jhrun.reporting.leaderboard.configuration import class_name, shown
@@ -12,7 +13,6 @@ from jhrun.reporting.leaderboard.documents import written
 from jhrun.reporting.leaderboard.published import EPOCHS, EPSILON, SOURCE, TABLES, TITLES, Published
 from jhrun.reporting.leaderboard.rows import Board, Row
 from jhrun.reporting.tables import Row as Line
-from jhrun.reporting.tables import radius
 from jhrun.reporting.text import cell, one_line
 
 HEADER: Line = (

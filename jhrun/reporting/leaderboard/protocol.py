@@ -1,16 +1,20 @@
 """What a run of the paper's protocol has for the published tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from jhrun.folder import RunFolder
-from jhrun.jsonio import read_lines
+from jhrun.jsonio import read_lines, typed
+from jhrun.records import AttackRecord, EvaluationRecord
+from jhrun.records.words import radius, subset
+from jhrun.reporting.document import Headline, Report
 from jhrun.reporting.joined import claim_of, document, same_network
 from jhrun.reporting.leaderboard.columns import Value, number, share
-from jhrun.reporting.tables import radius
 from jhrun.reporting.text import one_line
-from jhrun.reporting.words import subset
+
+USUAL = "pgd20"
+"""The attack of the published tables."""
 
 SELECTED = "selected.jsonl"
 """Accuracies on the test set: clean after each epoch, under PGD-20 after each of the last ten."""
@@ -34,47 +38,56 @@ class PaperRun:
     over: str = ""
 
 
-def paper_run(path: Path, report: dict[str, Any]) -> PaperRun | None:
+@dataclass(frozen=True)
+class _Selected:
+    """A line of ``selected.jsonl``."""
+
+    clean: float | None
+    pgd20: float | None
+
+
+def paper_run(path: Path, report: Report) -> PaperRun | None:
     """Gather them.
 
     Args:
         path: of the run.
-        report: of the run, in the form of ``report.json``.
+        report: of the run.
 
     Returns:
         The figures; None for a run that was not made by ``experiment=paper/…``.
     """
-    if not isinstance(report["config"]["paper"], dict):
+    if not isinstance(report.setup.paper, Mapping):
         return None
     figures: dict[str, Value] = {}
-    last = [e for e in report["evaluations"].values() if e["checkpoint"] == "last" and e.get("attacks")]
-    usual = [e for e in last if (e["attacks"].get("pgd20") or {}).get("accuracy") is not None]
+    last = [e for e in report.evaluations.values() if e.checkpoint == "last" and e.attacks]
+    usual = [(e, attack) for e in last if (attack := e.attacks.get(USUAL)) and attack.robust]
     epsilon = examples = over = ""
     if usual:
         # on the most examples, with the most steps, and of those that are alike the newest
-        chosen = max(enumerate(usual), key=lambda pair: (*_weight(pair[1]), pair[0]))[1]
-        attack = chosen["attacks"]["pgd20"]
+        chosen, attack = max(enumerate(usual), key=lambda pair: (*_weight(*pair[1]), pair[0]))[1]
         # at its last iterate, as is published
-        figures |= {"clean": share(chosen["clean"]), "pgd20": share(attack["last"] or attack)}
-        epsilon, examples = radius(number(attack["epsilon"])), _examples(chosen)
+        if chosen.clean and (published := attack.last or attack.robust):
+            figures |= {"clean": share(chosen.clean), "pgd20": share(published)}
+        epsilon, examples = radius(number(attack.epsilon)), _examples(chosen)
         rivals = [e for e in last if same_network(e, chosen) and claim_of(e) == claim_of(chosen)]
         joined = document(RunFolder(path), rivals, rivals)
-        figures["worst_case"] = share(joined["worst_case"])
-        names = ", ".join(one_line(n) for n, a in joined["attacks"].items() if a["norm"] == "inf")
+        if joined.worst_case:
+            figures["worst_case"] = share(joined.worst_case)
+        names = ", ".join(one_line(n) for n, a in joined.attacks.items() if a.norm == "inf")
         over = ", on ".join(filter(None, (names, _examples(joined))))
-    lines = list(read_lines(RunFolder(path).path / SELECTED))
+    file = RunFolder(path).path / SELECTED
+    lines = [typed(line, _Selected, file) for line in read_lines(file)]
     for name in ("clean", "pgd20"):
-        known = [number(line[name]) for line in lines if line[name] is not None]
+        known = [number(value) for line in lines if (value := getattr(line, name)) is not None]
         if known:
             figures[f"selected_{name}"] = Value(max(known))
     return PaperRun(figures, epsilon, examples, over)
 
 
-def _weight(evaluation: dict[str, Any]) -> tuple[float, float]:
-    attack = evaluation["attacks"]["pgd20"]
-    return number(evaluation["clean"]["n"]), number((attack["parameters"]).get("steps", 0))
+def _weight(evaluation: EvaluationRecord, attack: AttackRecord) -> tuple[float, float]:
+    return evaluation.clean.n if evaluation.clean else 0, number(attack.parameters.get("steps", 0))
 
 
-def _examples(evaluation: dict[str, Any]) -> str:
-    n, total = int(number(evaluation["clean"]["n"])), evaluation["total"]
+def _examples(evaluation: EvaluationRecord | Headline) -> str:
+    n, total = evaluation.clean.n if evaluation.clean else 0, evaluation.total
     return f"{n:,} of {total:,} test examples" if subset(n, total) else ""

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from jhrun.errors import RunError
 from jhrun.folder import RunFolder
-from jhrun.records import Proportion
+from jhrun.records import EvaluationRecord, Proportion
+from jhrun.records.words import sample
 from jhrun.reporting import words
-from jhrun.reporting.joined import Outcome, outcome_of, same_network
+from jhrun.reporting.document import Report
+from jhrun.reporting.joined import Outcome, read_outcome, same_network
 from jhrun.reporting.leaderboard.columns import Value, number, share
 from jhrun.reporting.text import one_line
 
@@ -80,40 +82,37 @@ class Shared:
     def text(self) -> str:
         """In words."""
         names = ", ".join(attack.name for attack in self.attacks)
-        return f"{names} on {words.sample(self.n, self.total)}"
+        return f"{names} on {sample(self.n, self.total)}"
 
 
-def trials(folder: RunFolder, report: Mapping[str, Any]) -> list[Trial]:
+def trials(folder: RunFolder, report: Report) -> list[Trial]:
     """The evaluations of the network that a run's report is about.
 
     Args:
         folder: of the run.
-        report: of the run, in the form of ``report.json``.
+        report: of the run.
 
     Returns:
         Those with an attack.
     """
-    records = report["evaluations"]
-    lead = records.get(report["evaluation"])
+    lead = report.evaluations.get(str(report.evaluation))
     return [
-        _trial(folder, record)
-        for record in records.values()
-        if record.get("attacks") and record.get("clean") and same_network(record, lead)
+        _trial(folder, record, record.clean, record.worst_case)
+        for record in report.evaluations.values()
+        if lead and record.attacks and record.clean and record.worst_case and same_network(record, lead)
     ]
 
 
-def _trial(folder: RunFolder, record: Mapping[str, Any]) -> Trial:
+def _trial(folder: RunFolder, record: EvaluationRecord, clean: Proportion, worst: Proportion) -> Trial:
     attacks: dict[Attack, frozenset[Attack]] = {}
-    for name, attack in record["attacks"].items():
-        norm = one_line(attack["norm"])
-        key = Attack(norm, number(attack["epsilon"]), str(name), words.schedule(attack["parameters"]))
+    for name, attack in record.attacks.items():
+        norm = one_line(attack.norm)
+        key = Attack(norm, number(attack.epsilon), str(name), words.schedule(dict(attack.parameters)))
         earlier = frozenset(a for a in attacks if a.norm == norm)
-        attacks[key] = frozenset() if attack["attacked"] is None else earlier
-    n = int(number(record["clean"]["n"]))
-    total = int(number(record["total"]))
+        attacks[key] = frozenset() if attack.attacked is None else earlier
     # of the record no more is kept than its name
-    read = partial(outcome_of, folder, {"name": record["name"]})
-    return Trial(attacks, n, total, share(record["clean"]), share(record["worst_case"]), read)
+    read = partial(read_outcome, folder, record.name)
+    return Trial(attacks, clean.n, record.total, share(clean), share(worst), read)
 
 
 def agree(groups: Sequence[Sequence[Run]]) -> tuple[list[int], list[Attack]]:

@@ -8,6 +8,7 @@ from jhrun.errors import UnsafeError
 from jhrun.files import write_aside
 from jhrun.jsonio import write_json
 from jhrun.reporting import tables, text
+from jhrun.reporting.ladder import ladder, ladder_data
 from jhrun.reporting.leaderboard import documents
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.curves import MOST_SEEDS, curves_data, curves_figure, drawn_rows
@@ -24,12 +25,14 @@ from jhrun.reporting.leaderboard.front import (
 from jhrun.reporting.leaderboard.notes import meanings, named, notes
 from jhrun.reporting.leaderboard.paper import EXPLANATION, paper_csv, paper_document, paper_tables
 from jhrun.reporting.leaderboard.rows import Board, board
+from jhrun.reporting.leaderboard.rungs import rungs
 from jhrun.reporting.leaderboard.runtime import runtime_tables
 from jhrun.reporting.picture import Picture
+from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.report import pages
 from jhrun.reporting.style import own_style
 
-FIGURES = ("front", "curves")
+FIGURES = ("ladder", "front", "curves")
 
 
 @own_style()
@@ -52,7 +55,8 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
     entries = [read_entry(cell) for cell in cells]
     found = board(entries)
     table, remarks = documents.table(found), notes(found)
-    pictures = [picture for picture in (_front(found), _curves(found)) if picture is not None]
+    drawn = (_ladder(found), _front(found), _curves(found))
+    pictures = [picture for picture in drawn if picture is not None]
     (output / "figures").mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         for file, content in picture.files.items():
@@ -97,6 +101,19 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
     ):
         write_aside(output / f"leaderboard.{ending}", content)
     return table
+
+
+def _ladder(found: Board) -> Picture | None:
+    shown = rungs(found)
+    if not shown:
+        return None
+    text = (
+        "Each row's worst case over the shared attacks, beside clean accuracy, and PGD-20 where all runs know it; "
+        "means over seeds, a dot for each seed. The distance from PGD-20 to the worst case is its inflation. "
+        "Numbers are ranks."
+    )
+    wide, narrow = (ladder(shown, width) for width in (WIDE, NARROW))
+    return Picture.of("ladder", "The ladder", text, wide, ladder_data(shown), narrow)
 
 
 def _front(found: Board) -> Picture | None:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from jhrun.attacks import APGD, PGD, APGDTargeted, Square
 from jhrun.data.digits import digits
-from jhrun.evaluation.curve import EPSILONS, robust_curve
+from jhrun.evaluation.analyses.curve import EPSILONS, robust_curve
 from jhrun.evaluation.evaluate import evaluate
 from jhrun.evaluation.verdict import Subject
 from jhrun.models.cnn import CNN
@@ -75,7 +75,7 @@ def subject(model, attacks=None, *, curve=True, **more):
         seed=0,
         epsilon=more.pop("epsilon", EPSILON),
         selection=more.pop("selection", LAST_EPOCH),
-        curve=robust_curve(model, examples, EPSILONS, total=359, seed=0) if curve else None,
+        records={"curve": robust_curve(model, examples, EPSILONS, total=359, seed=0)} if curve else {},
         **more,
     )
 

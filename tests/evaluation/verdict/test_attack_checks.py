@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from jhrun.attacks import APGD, FAB, FGSM, PGD, APGDTargeted, AutoAttack, Square
-from jhrun.evaluation.curve import robust_curve
+from jhrun.evaluation.analyses.curve import robust_curve
 from jhrun.evaluation.evaluate import evaluate
 from jhrun.evaluation.verdict import attacks as module
 from jhrun.evaluation.verdict import judge, network, recorded
 from jhrun.evaluation.verdict.case import Case
-from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, CurveRecord, Proportion
+from jhrun.records import FAIL, INCOMPLETE, NOT_CHECKED, PASS, SUSPECT, CurvePoint, CurveRecord, Proportion
 
 E = 0.08
 
@@ -151,7 +151,7 @@ def test_without_a_gradient_free_attack_nothing_is_compared(kit, honest):
 
 def curve(*shares, n=400):
     radii = (0.0, 0.1, 0.2, 1.0)
-    points = tuple((r, Proportion.of(round(s * n), n)) for r, s in zip(radii, shares, strict=True))
+    points = tuple(CurvePoint(r, Proportion.of(round(s * n), n)) for r, s in zip(radii, shares, strict=True))
     return CurveRecord("PGD-20", "inf", {}, n, points)
 
 
@@ -167,13 +167,13 @@ def curve(*shares, n=400):
     ],
 )
 def test_accuracy_falls_with_epsilon_and_ends_at_chance(honest_subject, shares, rise, end):
-    case = Case(replace(honest_subject, curve=curve(*shares)))
+    case = Case(replace(honest_subject, records={"curve": curve(*shares)}))
     assert (recorded.falling(case).outcome, recorded.chance(case).outcome) == (rise, end)
 
 
 def test_a_curve_that_ends_early_says_nothing_of_chance(kit, honest, honest_subject):
     short = robust_curve(honest, kit.part(), [0.1], total=359, seed=0)
-    assert recorded.chance(Case(replace(honest_subject, curve=short))).outcome == NOT_CHECKED
+    assert recorded.chance(Case(replace(honest_subject, records={"curve": short}))).outcome == NOT_CHECKED
 
 
 def test_another_clean_count_must_give_the_same_classes(honest_subject):

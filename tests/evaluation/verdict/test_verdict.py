@@ -9,9 +9,10 @@ from torch import nn
 
 from jhrun.attacks import FGSM, PGD, PGDL2, Square
 from jhrun.data import Part
-from jhrun.evaluation.curve import robust_curve
+from jhrun.evaluation.analyses.curve import robust_curve
 from jhrun.evaluation.evaluate import evaluate
 from jhrun.evaluation.verdict import CHECKS, Subject, judge
+from jhrun.jsonio import as_plain
 from jhrun.records import INCOMPLETE, NOT_CHECKED, PASS
 
 SEARCHES = {
@@ -37,12 +38,12 @@ def unchecked(verdict):
 
 def test_an_honest_network_passes_every_check(kit, honest_subject):
     told = []
-    verdict = judge(honest_subject, progress=lambda *step: told.append(step))
+    verdict = judge(replace(honest_subject, progress=told.append))
     assert [(check.name, check.outcome) for check in verdict.checks] == [(m.name, PASS) for m in CHECKS]
     assert verdict.outcome == PASS
     assert 0.5 < honest_subject.evaluation.worst_case.accuracy < 0.9
-    assert told == [(m.name, i, len(CHECKS)) for i, m in enumerate(CHECKS, start=1)]
-    assert json.loads(json.dumps(verdict.flat(), allow_nan=False))["verdict"] == PASS
+    assert told == [i / len(CHECKS) for i in range(1, len(CHECKS) + 1)]
+    assert json.loads(json.dumps(as_plain(verdict), allow_nan=False))["outcome"] == PASS
     for check in verdict.checks:
         assert check.source
         assert check.text.endswith(".")
@@ -63,7 +64,7 @@ def test_without_a_twin_the_verdict_says_how_to_name_one_and_may_pass(kit, hones
 
 
 def test_a_cheap_verdict_leaves_searches_out_and_says_so(kit, honest_subject):
-    verdict = judge(replace(honest_subject, curve=None), probes=False)
+    verdict = judge(replace(honest_subject, records={}), probes=False)
     left_out = unchecked(verdict)
     assert left_out == CLAIM - {"strength of the attacks", "gradient-free attacks find no more"}
     for name in left_out:

@@ -46,7 +46,7 @@ def test_ours_are_the_means_of_the_last_epochs_networks(protocol, report_of):
     line = next(line for line in table["lines"] if line["method"] == "lanczos")
     for key, values in {
         "clean": [r["clean"]["accuracy"] for r in reports],
-        "pgd20": [r["attacks"]["pgd20"]["accuracy"] for r in reports],
+        "pgd20": [r["attacks"]["pgd20"]["robust"]["accuracy"] for r in reports],
         "worst_case": [r["worst_case"]["accuracy"] for r in reports],
         "seconds_per_epoch": [r["epochs"][0]["seconds"] for r in reports],
     }.items():

@@ -29,8 +29,8 @@ def test_every_figure_is_the_mean_of_the_runs_own_reports(runs, report_of):
     row = next(row for row in board["rows"] if row["label"] == "Jacobian")
     expected = {
         "clean": [r["clean"]["accuracy"] for r in reports],
-        "fgsm@0.1": [r["attacks"]["fgsm"]["accuracy"] for r in reports],
-        "pgd20@0.1": [r["attacks"]["pgd20"]["accuracy"] for r in reports],
+        "fgsm@0.1": [r["attacks"]["fgsm"]["robust"]["accuracy"] for r in reports],
+        "pgd20@0.1": [r["attacks"]["pgd20"]["robust"]["accuracy"] for r in reports],
         "worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
         "shared_worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
         "seconds_per_epoch": [r["epochs"][0]["seconds"] for r in reports],
@@ -95,11 +95,11 @@ def test_a_damaged_run_is_a_failed_cell_and_ends_nothing(runs):
     assert states["zero"] == ("finished", None)
     assert states["one"][0] == states["plain"][0] == "failed"
     assert "not a record" in states["one"][1]
-    assert "damaged" in states["plain"][1]
+    assert "no record of its kind" in states["plain"][1]
     assert table[1][2] == "1"
 
 
-@pytest.mark.parametrize("file", ["results.json", "verdict.json"])
+@pytest.mark.parametrize("file", ["results.json", "analyses/verdict.json"])
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1' + "0" * 5000 + "}", "null", '{"attacks": 1}'])
 def test_whatever_stands_in_a_record_ends_nothing(runs, file, content):
     (runs / "one/eval/fgsm+pgd20" / file).write_text(content)
@@ -107,15 +107,17 @@ def test_whatever_stands_in_a_record_ends_nothing(runs, file, content):
     assert [c["state"] for c in board["cells"] if c["run"].endswith("/one")] == ["failed"]
 
 
-@pytest.mark.parametrize("file", ["results.json", "verdict.json"])
-@pytest.mark.parametrize("content", [{"attacks": 1, "clean": []}, {"verdict": [], "clean": {"accuracy": "x"}}])
+@pytest.mark.parametrize("file", ["results.json", "analyses/verdict.json"])
+@pytest.mark.parametrize(
+    "content", [{"attacks": 1, "record": []}, {"record": {"checks": 1}, "clean": {"accuracy": "x"}}]
+)
 def test_a_whole_record_of_another_shape_ends_nothing_either(runs, file, content):
     path = runs / "one/eval/fgsm+pgd20" / file
-    write_json(path, (read_json(path) if file == "results.json" else {}) | content)
+    write_json(path, read_json(path) | content)
     _, board = write(runs)
     ((state, error),) = [(c["state"], c["error"]) for c in board["cells"] if c["run"].endswith("/one")]
     assert state == "failed"
-    assert "records are damaged" in error
+    assert "no record of its kind" in error
 
 
 def test_a_strangers_words_are_no_markup_anywhere(runs):
@@ -199,4 +201,4 @@ def test_the_page_opens_in_a_browser_without_asking_for_anything(sweep, width):
     assert complaints == []
     assert [url for url in requests if not url.startswith("data:")] == [(sweep / "leaderboard.html").as_uri()]
     assert overflow <= 0
-    assert (rows, images) == (3, 2)
+    assert (rows, images) == (3, 3)

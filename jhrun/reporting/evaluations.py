@@ -1,17 +1,18 @@
 """Each evaluation of a run by itself: its figures, its verdict, on how many examples, and when."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from jhrun.folder import RunFolder
+from jhrun.records.words import sample
 from jhrun.reporting import tables, words
+from jhrun.reporting.document import Report
 from jhrun.reporting.joined import single
 from jhrun.reporting.tables import Row
 from jhrun.reporting.verdict import Box, box
 
 
 @dataclass(frozen=True)
-class Section:
+class Part:
     """One evaluation.
 
     Attributes:
@@ -32,42 +33,42 @@ class Section:
         return f"{self.name}: {self.verdict.symbol} {self.verdict.outcome}" if self.verdict else self.name
 
 
-def alone(folder: RunFolder, report: dict[str, Any], name: str) -> dict[str, Any]:
+def alone(folder: RunFolder, report: Report, name: str) -> Report:
     """A run's report with one evaluation in the place of the headline."""
-    return {**report, **single(folder, report["evaluations"], name)}
+    return replace(report, **vars(single(folder, report.evaluations, name)))
 
 
-def sections(folder: RunFolder, report: dict[str, Any]) -> list[Section]:
+def parts(folder: RunFolder, report: Report) -> list[Part]:
     """Every evaluation, the newest first; none where there is one, which the whole page is about."""
-    names = list(reversed(report["evaluations"]))
-    return [_section(alone(folder, report, name), report) for name in names] if len(names) > 1 else []
+    names = list(reversed(list(report.evaluations)))
+    return [_part(alone(folder, report, name), report) for name in names] if len(names) > 1 else []
 
 
-def joined_words(report: dict[str, Any]) -> str:
+def joined_words(report: Report) -> str:
     """What the headline is made of, in a sentence; empty where there is one evaluation."""
-    if len(report["evaluations"]) < 2:
+    if len(report.evaluations) < 2:
         return ""
-    if report["pinned"]:
-        return f"Pinned: these are the figures of evaluation {report['evaluation']} alone."
-    names = report["joined"]
-    others = len(report["evaluations"]) - len(names)
+    if report.pinned:
+        return f"Pinned: these are the figures of evaluation {report.evaluation} alone."
+    names = report.joined
+    others = len(report.evaluations) - len(names)
     text = f"Below: {words.counted(others, 'other evaluation')}, of another claim." if others else ""
     if len(names) < 2:
         return f"These are the figures of evaluation {names[0]}. {text}".strip()
     return (
         f"The worst case is over {len(names)} evaluations of the same network at the same ε ({', '.join(names)}): "
         "an example counts when it is right in each one that attacked it. Examples, clean accuracy and verdict "
-        f"are those of {report['evaluation']}. {text}"
+        f"are those of {report.evaluation}. {text}"
     ).strip()
 
 
-def _section(own: dict[str, Any], report: dict[str, Any]) -> Section:
-    name = own["evaluation"]
-    record = report["evaluations"][name]
-    parts = [f"checkpoint {own['checkpoint']}, epoch {record['epoch']}"]
-    if own["clean"] is not None:
-        parts.append(words.sample(own["clean"]["n"], own["total"]))
-    parts.append(record["date"].replace("T", " ")[:16])
-    if name in report["joined"]:
+def _part(own: Report, report: Report) -> Part:
+    name = str(own.evaluation)
+    record = report.evaluations[name]
+    parts = [f"checkpoint {own.checkpoint}, epoch {record.epoch}"]
+    if own.clean is not None:
+        parts.append(sample(own.clean.n, own.total))
+    parts.append(record.date.replace("T", " ")[:16])
+    if name in report.joined:
         parts.append("part of the headline")
-    return Section(name, "; ".join(filter(None, parts)) + ".", tables.headline_table(own), box(own))
+    return Part(name, "; ".join(filter(None, parts)) + ".", tables.headline_table(own), box(own))

@@ -1,19 +1,56 @@
 """The loss along two straight lines through an example: a masked gradient shows as a ragged or a flat one."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jhrun import seeds
 from jhrun.data import Part
+from jhrun.evaluation.analyses.analysis import Analysis, Result
 from jhrun.evaluation.curvature import double
+from jhrun.evaluation.evaluate import OUTCOMES
+from jhrun.evaluation.subject import Subject
 from jhrun.objectives import Objective
+from jhrun.records import Figure, Mark, Panel, Section, Series
+from jhrun.records.words import class_name, sample
 
 POINTS = 41
 """On each line, one of them the example itself."""
 REACH = 2.0
 """How far the lines go to each side, in units of ε."""
+
+
+UNITS = {
+    "position": "place among the examples that were attacked",
+    "t": "pixel units, l-infinity",
+    "gradient": "loss",
+    "random": "loss",
+}
+
+
+class SlicesAnalysis(Analysis):
+    """The loss of some examples from −2ε to 2ε; nothing to see where ε is 0."""
+
+    title = "the loss around examples"
+
+    def __call__(self, subject: Subject) -> Result:
+        """The examples whose images are kept."""
+        epsilon = subject.epsilon
+        if not epsilon > 0:
+            return Result({"epsilon": epsilon}, (Section("The loss around examples", "ε = 0: there is no line."),))
+        found = slices(
+            subject.model,
+            subject.objective(),
+            subject.part,
+            subject.evaluation.shown,
+            epsilon,
+            seed=subject.seed,
+        )
+        section = Section("The loss around examples", figures=(_figure(found, subject),))
+        return Result({"epsilon": epsilon, "position": found.position.tolist()}, (section,))
 
 
 class Slices(NamedTuple):
@@ -75,3 +112,36 @@ def slices(
         return torch.stack(losses, dim=1)
 
     return Slices(position.cpu(), t, along(gradient.sign()), along(rademacher))
+
+
+def _figure(found: Slices, subject: Subject) -> Figure:
+    k = len(found.position)
+    columns: dict[str, NDArray[Any]] = {
+        "position": np.repeat(found.position.numpy(), POINTS),
+        "t": np.tile(found.t.numpy(), k),
+        "gradient": found.gradient.flatten().numpy(),
+        "random": found.random.flatten().numpy(),
+    }
+    evaluation = subject.evaluation
+    outcomes = evaluation.outcomes
+    panels = tuple(
+        Panel(
+            "lines",
+            "t",
+            (Series("gradient", "along the gradient's sign"), Series("random", "along random signs")),
+            where=("position", position),
+            title=f"{class_name(subject.classes, int(evaluation.targets[position]))}, "
+            f"{OUTCOMES[int(outcomes[position])]}",
+            x_label="ℓ∞ distance t",
+            y_label="loss",
+            marks=(Mark("x", -subject.epsilon, "±ε"), Mark("x", subject.epsilon)),
+        )
+        for position in found.position.tolist()
+    )
+    text = (
+        f"The loss of {k} examples of {sample(len(subject.part), subject.whole)}, along the sign of their input "
+        "gradient and along random signs, in pixel units, not clamped to the pixels' range; the example is at 0. "
+        "An honest gradient gives a smooth curve that rises to the right of it; a masked one a ragged curve, or a "
+        "flat one where the random one moves."
+    )
+    return Figure("slices", "The loss around examples", text, columns, panels, units=UNITS)

@@ -1,0 +1,61 @@
+"""What a run writes of itself: how it stands, and where it was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StatusRecord:
+    """``status.json``.
+
+    Attributes:
+        state: ``running``, ``finished``, ``failed`` or ``interrupted``.
+        exit_code: of the process; None while it runs.
+        error: in one line; None where there is none.
+        started: when the run began, ISO 8601 with time zone.
+        ended: when it ended; None while it runs.
+        pid: of the process.
+        host: the machine's name.
+    """
+
+    state: str
+    exit_code: int | None
+    error: str | None
+    started: str
+    ended: str | None
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True)
+class EnvironmentRecord:
+    """``environment.json``: on what machine and with which versions a run was made.
+
+    Attributes:
+        command: as typed.
+        jhrun: its version.
+        commit: of the source, where it was a git checkout; else None.
+        code: a hash of the source of jhrun and of the plugins.
+        python: its version.
+        torch: its version.
+        torchattacks: its version.
+        cuda: its version, where a GPU did the work; else None.
+        device: in words.
+        platform: system and machine.
+        threads: of PyTorch.
+        resumed: what each resumption noted.
+    """
+
+    command: str
+    jhrun: str
+    commit: str | None
+    code: str
+    python: str
+    torch: str
+    torchattacks: str
+    cuda: str | None
+    device: str
+    platform: str
+    threads: int
+    resumed: tuple[Mapping[str, Any], ...] = ()
