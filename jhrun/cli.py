@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a network under a penalty, attack it, write a report",
     "eval": "attack a run's network again, and judge whether the figures can be believed",
     "report": "write a run's report anew, or make a leaderboard of any runs and sweeps",
+    "compare": "say whether one method is better than another, on the same seeds and images",
     "bench": "measure cost, truth and memory of every solver on this machine",
     "list": "show every choice, and what the methods among them rest on",
 }
@@ -54,6 +55,20 @@ REPORT = f"""jhrun report DIR …: {COMMANDS["report"]}
   paper=true                    runs of experiment=paper/… beside the published tables
 """
 """What report's --help says."""
+
+COMPARE = f"""jhrun compare A B …: {COMMANDS["compare"]}
+
+  a run's folder                its configuration is a method; several runs of one are its seeds
+  a sweep's, or one of runs     each configuration in it is a method
+  FOLDER:2                      row 2 of the leaderboard in that folder
+  --json                        a document for programs (docs/compare.md)
+  --tex                         a table for LaTeX; bold are all rows that cannot be told from the best
+
+Differences are the later method less the earlier one. Several seeds are paired, and so are the test images; of one
+run each it is an exact McNemar test, which says nothing about other seeds. p values are corrected over all pairs
+(Holm).
+"""
+"""What compare's --help says."""
 
 FLAGS = """flags:
   -m, --multirun      every combination of comma-separated values, as in seed=0,1,2; hydra/launcher=joblib runs
@@ -109,15 +124,18 @@ def _dispatch(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print(pasteable(_help(command)), end="")
         return 0
-    if command == "report":
-        return _report(rest)
-    if command == "list":
-        listing.run(rest)
-        return 0
+    own = {"report": _report, "list": _list, "compare": _compare}
+    if command in own:
+        return own[command](rest)
     flags, overrides = _separate(rest)
     from jhrun.commands.launch import launch  # noqa: PLC0415 - imports torch
 
     return launch(command, flags, overrides)
+
+
+def _list(arguments: list[str]) -> int:
+    listing.run(arguments)
+    return 0
 
 
 def _report(arguments: list[str]) -> int:
@@ -143,6 +161,24 @@ def _report(arguments: list[str]) -> int:
     from jhrun.commands.report import run  # noqa: PLC0415 - imports torch
 
     run(folders, paper=paper, evaluation=evaluation)
+    return 0
+
+
+def _compare(arguments: list[str]) -> int:
+    forms = [argument for argument in arguments if argument.startswith("-")]
+    methods = [argument for argument in arguments if not argument.startswith("-")]
+    if unknown := set(forms) - {"--json", "--tex"}:
+        raise ConfigError(
+            f"there is no flag '{min(unknown)}'", "jhrun compare", nearest(min(unknown), ["--json", "--tex"])
+        )
+    if len(set(forms)) > 1:
+        raise ConfigError("--json and --tex are two forms of the same", "jhrun compare", "give one of them")
+    if not methods:
+        remedy = "as in jhrun compare outputs/…/… outputs/…/…"
+        raise ConfigError("compare takes folders of runs or sweeps", "jhrun compare", remedy)
+    from jhrun.commands.compare import run  # noqa: PLC0415 - imports torch
+
+    run(methods, form=forms[0] if forms else None)
     return 0
 
 
@@ -176,8 +212,9 @@ def _instead(flag: str, value: str) -> str:
 
 
 def _help(command: str) -> str:
-    if command in {"report", "list"}:
-        return REPORT if command == "report" else listing.HELP
+    own = {"report": REPORT, "list": listing.HELP, "compare": COMPARE}
+    if command in own:
+        return own[command]
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
     for group in groups(command):
         lines.append(f"{group}=…")

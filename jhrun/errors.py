@@ -49,7 +49,7 @@ def pasteable(text: str, *, run: object = None) -> str:
     if run is not None:
         text = re.sub(r"\brun=RUN\b", lambda _: shlex.quote(f"run={run}"), text)
     called = os.environ.get(CALLED, "jhrun")
-    return re.sub(r"\bjhrun (?=(COMMAND|train|eval|report|bench)\b)", lambda _: f"{called} ", text)
+    return re.sub(r"\bjhrun (?=(COMMAND|train|eval|report|compare|bench)\b)", lambda _: f"{called} ", text)
 
 
 class JhrunError(Exception):

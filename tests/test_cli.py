@@ -13,7 +13,15 @@ QUICK = "import sys; from jhrun.cli import main; main({argv}); assert not {{'tor
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["--version"], ["train", "--help"], ["report", "--help"], ["list", "model"]]
+    "argv",
+    [
+        ["--help"],
+        ["--version"],
+        ["train", "--help"],
+        ["report", "--help"],
+        ["compare", "--help"],
+        ["list", "model"],
+    ],
 )
 def test_help_imports_neither_torch_nor_hydra(argv):
     subprocess.run([sys.executable, "-c", QUICK.format(argv=argv)], check=True, capture_output=True)
@@ -131,6 +139,9 @@ def test_nothing_typed_shows_the_help_and_is_an_error(capsys):
         ("report outputs paper=maybe", "must be true or false"),
         ("report paper=true", "report takes folders of runs"),
         ("report --paper outputs", "report takes folders of runs"),
+        ("compare", "compare takes folders of runs or sweeps"),
+        ("compare a --jsn", "there is no flag '--jsn', jhrun compare, did you mean '--json'?"),
+        ("compare a b --json --tex", "--json and --tex are two forms of the same"),
         ("list slover", "there is no group 'slover', jhrun list slover, did you mean 'solver'?"),
         ("list solver attack", "list takes one group"),
     ],

@@ -78,6 +78,24 @@ def choices(group: str) -> dict[str, str]:
     return found
 
 
+def brought(command: str) -> dict[str, dict[str, Any]]:
+    """What the choices of a command's groups bring.
+
+    Args:
+        command: that composes them.
+
+    Returns:
+        By group and choice the values that the choice's file has for the group's own section, references
+        unresolved; without choices that have no class there.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for group in groups(command):
+        files = {choice: contents(CONF / group / f"{choice}.yaml") or {} for choice in choices(group)}
+        own = {choice: values.get(group, values) for choice, values in files.items()}
+        found[group] = {choice: values for choice, values in own.items() if "_target_" in values}
+    return found
+
+
 def choose(group: str) -> str:
     """A remedy that lists the choices of a group, and how to choose none where that can be.
 

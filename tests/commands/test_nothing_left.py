@@ -48,6 +48,7 @@ ALONE = [f"~model.{key}" for key in ("widths", "hidden", "activation", "normalis
         ),
         ("report missing", 4, "'missing' does not exist"),
         ("report missing other", 4, "missing"),
+        ("compare missing other", 4, "'missing' does not exist"),
     ],
 )
 def test_nothing_is_left_of_a_call_that_is_refused(typed, code, told, jhrun, tmp_path, monkeypatch):

@@ -39,7 +39,7 @@ def meanings(board: Board) -> list[str]:
 def notes(board: Board) -> list[str]:
     """Where rows are not quite comparable, and what was left out of them, in sentences."""
     rows = board.rows
-    return [*_data(rows), *_repeated(rows), *_evaluations(rows), *_shared(board), *_settings(board)]
+    return [*_data(rows), *repeated(rows), *evaluations(rows), *_shared(board), *_settings(board)]
 
 
 def named(names: Iterable[str]) -> str:
@@ -58,7 +58,8 @@ def _data(rows: Iterable[Row]) -> list[str]:
     return [f"Rows of different data are not comparable. {parts}."] if len(groups) > 1 else []
 
 
-def _repeated(rows: Iterable[Row]) -> list[str]:
+def repeated(rows: Iterable[Row]) -> list[str]:
+    """Which runs do not count, for a newer one of their seed does, in a sentence."""
     found = [
         f"{row.label}: {counted(len(row.repeated), 'run')} of seed "
         + ", ".join(sorted({str(entry.seed) for entry in row.repeated}))
@@ -68,7 +69,7 @@ def _repeated(rows: Iterable[Row]) -> list[str]:
     return [f"Of runs of one seed the newest finished one counts; left out: {named(found)}."] if found else []
 
 
-def _evaluations(rows: Iterable[Row]) -> list[str]:
+def evaluations(rows: Iterable[Row]) -> list[str]:
     """Which checkpoint was evaluated on which examples; by row, where it is not always the same."""
     groups: dict[str, list[str]] = defaultdict(list)
     for row in rows:

@@ -110,7 +110,7 @@ def board(entries: Sequence[Entry]) -> Board:
         by a task's skill, then by clean accuracy; after them those with a verdict of fail, those that cannot be
         compared, and last those without figures.
     """
-    rows = [_row(group) for group in _grouped(entries)]
+    rows = rows_of(entries)
     worst, shared, unread = None, None, ""
     try:
         worst, shared = _compare(rows)
@@ -124,6 +124,18 @@ def board(entries: Sequence[Entry]) -> Board:
     order = [column for column in (worst, SKILL, CLEAN) if column is not None]
     rows.sort(key=lambda row: (_standing(row), [-_mean(row, column) for column in order]))
     return Board(rows, columns, keys, worst, shared, unread)
+
+
+def rows_of(entries: Sequence[Entry]) -> list[Row]:
+    """A row for each configuration and source, in the order in which they are met; without labels.
+
+    Args:
+        entries: of all cells.
+
+    Returns:
+        The rows.
+    """
+    return [_row(group) for group in _grouped(entries)]
 
 
 def _compare(rows: Sequence[Row]) -> tuple[Column | None, Shared | None]:

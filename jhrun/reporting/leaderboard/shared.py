@@ -64,6 +64,22 @@ Run = Sequence[Trial]
 """All evaluations of one run's network."""
 
 
+class Examples(NamedTuple):
+    """What became of the test set under some attacks, (length,) each, by place.
+
+    Attributes:
+        seen: whether all of the attacks were made there.
+        right: whether it is right clean.
+        robust: whether it is, under the attacks too.
+        target: its right class; −1 where nothing was seen.
+    """
+
+    seen: NDArray[Any]
+    right: NDArray[Any]
+    robust: NDArray[Any]
+    target: NDArray[Any]
+
+
 @dataclass(frozen=True)
 class Shared:
     """What is compared.
@@ -181,15 +197,14 @@ def compare(runs: Sequence[Run], attacks: Sequence[Attack]) -> tuple[Shared, lis
     if all(known) and len(sizes) == 1:
         ((n, total),) = sizes
         return Shared(tuple(attacks), n, total), [(test.clean, test.worst) for test in known if test]
-    results = [_examples(run, attacks) for run in runs]
-    length = max(len(there) for there, *_ in results)
-    images = np.logical_and.reduce([_padded(there, length) for there, *_ in results])
+    results = together([examples(run, attacks) for run in runs])
+    images = np.logical_and.reduce([there.seen for there in results])
     n, total = int(images.sum()), max(test.total for run in runs for test in run)
     if not n:
         raise RunError("no image was attacked in all of them", "leaderboard", "evaluate them on the same subset")
     figures = []
-    for _, right, robust in results:
-        both = (Proportion.of(int(_padded(of, length)[images].sum()), n) for of in (right, robust))
+    for found in results:
+        both = (Proportion.of(int(of[images].sum()), n) for of in (found.right, found.robust))
         clean, worst = (Value(p.accuracy, p.ci95) for p in both)
         figures.append((clean, worst))
     return Shared(tuple(attacks), n, total), figures
@@ -204,8 +219,16 @@ def _recorded(run: Run, chosen: set[Attack]) -> Trial | None:
     return having[0] if {a for a in having[0].attacks if a.norm == norm} == chosen else None
 
 
-def _examples(run: Run, attacks: Sequence[Attack]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Of each place in the test set: were all attacks made there, and is it right clean, and under them?"""
+def examples(run: Run, attacks: Sequence[Attack]) -> Examples:
+    """What became of each example of a run.
+
+    Args:
+        run: its evaluations; they have the attacks.
+        attacks: at least one.
+
+    Returns:
+        By place in the test set, up to the last one that was seen.
+    """
     chosen = set(attacks)
     read: list[tuple[list[Attack], Outcome]] = []
     for test in run:
@@ -215,13 +238,17 @@ def _examples(run: Run, attacks: Sequence[Attack]) -> tuple[NDArray[Any], NDArra
     length = 1 + max(int(outcome.index.max()) for _, outcome in read)
     seen = {attack: np.zeros(length, dtype=bool) for attack in attacks}
     right, robust = (np.ones(length, dtype=bool) for _ in range(2))
+    target = np.full(length, -1)
     for usable, outcome in read:
         for attack in usable:
             seen[attack][outcome.index] = True
         right[outcome.index] &= outcome.right
         robust[outcome.index] &= outcome.robust
-    return np.logical_and.reduce(list(seen.values())), right, robust
+        target[outcome.index] = outcome.target
+    return Examples(np.logical_and.reduce(list(seen.values())), right, robust, target)
 
 
-def _padded(of: NDArray[Any], length: int) -> NDArray[Any]:
-    return np.pad(of, (0, length - len(of)))
+def together(found: Sequence[Examples]) -> list[Examples]:
+    """The same of several runs, filled up to one length with what was not seen."""
+    length = max(len(one.seen) for one in found)
+    return [Examples(*(np.pad(of, (0, length - len(of))) for of in one)) for one in found]

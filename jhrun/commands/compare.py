@@ -1,0 +1,97 @@
+"""``jhrun compare A B …``: whether one method is better than another, on the same seeds and images."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from jhrun.commands.progress import Progress
+from jhrun.config import stored
+from jhrun.config.groups import brought
+from jhrun.errors import ConfigError, RunError, pasteable
+from jhrun.folder import RunFolder
+from jhrun.jsonio import as_json, as_plain, read_json
+from jhrun.reporting import Cell, as_tex, as_text, cells_in, compare_cells, is_sweep
+
+
+def run(arguments: Sequence[str], *, form: str | None = None) -> None:
+    """Compare methods and print what was found.
+
+    Args:
+        arguments: folders of runs or of sweeps, or rows of leaderboards, ``FOLDER:RANK``.
+        form: ``--json`` or ``--tex``; None for a text.
+
+    Raises:
+        ConfigError: one run alone is given.
+    """
+    # what a program reads has no line of progress in it
+    with Progress("reading the runs") if form is None else nullcontext():
+        found = [cell for argument in arguments for cell in cells_of(argument)]
+        # a run may be given twice, by itself and in a sweep
+        cells = list({(i if c.folder is None else c.folder.resolve()): c for i, c in enumerate(found)}.values())
+        if len(cells) < 2:
+            remedy = "give another run, a sweep or a row of a leaderboard too"
+            raise ConfigError(
+                f"'{arguments[0]}' is one run, and compare takes two or more", "jhrun compare", remedy
+            )
+        table = compare_cells(cells, brought("train"))
+    if form == "--json":
+        text = as_json(as_plain(table)).rstrip()
+    else:
+        text = as_tex(table) if form == "--tex" else pasteable(as_text(table))
+    print(text, file=sys.stdout)
+
+
+def cells_of(argument: str) -> list[Cell]:
+    """The cells of a run, of a sweep or of a leaderboard's row.
+
+    Args:
+        argument: a folder, or a leaderboard's with the number of a row, ``FOLDER:RANK``.
+
+    Returns:
+        At least one.
+
+    Raises:
+        RunError: there is none.
+    """
+    folder, colon, rank = argument.rpartition(":")
+    if colon and rank.isdecimal() and not Path(argument).expanduser().exists():
+        return _row(Path(folder).expanduser().absolute(), int(rank))
+    path = Path(argument).expanduser().absolute()
+    if (path / "leaderboard.json").is_file() and not is_sweep(path):
+        remedy = f"name one of its rows, as in {argument}:1"
+        raise RunError(f"'{argument}' is a leaderboard's folder and holds no run", "jhrun compare", remedy)
+    if not (is_sweep(path) or (path / "config.yaml").is_file()):
+        what = "holds neither a run nor runs" if path.is_dir() else "does not exist"
+        raise RunError(f"'{argument}' {what}", "jhrun compare", "give the path that the training printed last")
+    return cells_in(path, stored.read)
+
+
+def _row(folder: Path, rank: int) -> list[Cell]:
+    """The cells of a leaderboard's row; a run that was never begun has no folder."""
+    record: dict[str, Any] = read_json(folder / "leaderboard.json")
+    try:
+        rows = len(record["rows"])
+        cells = [cell for cell in record["cells"] if cell["row"] == rank - 1]
+        runs = [cell["run"] and _place(folder, str(cell["run"])) for cell in cells]
+        begun = [found for run in runs if run for found in cells_in(run, stored.read)]
+        never = [
+            Cell(None, None, tuple(map(str, cell["overrides"])), str(cell["state"]), cell["error"])
+            for cell, run in zip(cells, runs, strict=True)
+            if not run
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"is no leaderboard ({type(error).__name__}: {error})"
+        raise RunError(what, str(folder / "leaderboard.json"), "make it anew: jhrun report") from error
+    if not cells:
+        raise RunError(f"there is no row {rank}", str(folder), f"its rows are 1 to {rows}")
+    return [*begun, *never]
+
+
+def _place(folder: Path, run: str) -> Path:
+    """Where a row's run lies: as was noted, or in the folder of a sweep that was moved."""
+    for path in (Path(run), folder / Path(run).name):
+        if (path / "config.yaml").is_file():
+            return path
+    return RunFolder.existing(run).path

@@ -1,0 +1,142 @@
+"""A comparison for a terminal, and for LaTeX."""
+
+from collections.abc import Sequence
+
+from jhrun.comparison import CAVEAT, Difference, Discordance, Mean, seeds_needed
+from jhrun.records.words import ball, sample
+from jhrun.reporting.compared.result import Compared, MethodFigures, PairFigures
+from jhrun.reporting.tables import Row, plain
+from jhrun.reporting.text import tex
+from jhrun.reporting.words import counted
+
+LEVEL = 0.05
+"""Below this p two methods are told apart."""
+
+MOST = 10
+"""So many pairs are told; of more only those with a method of rank 1."""
+
+DIRECTION = "Differences are in points, with 95 % intervals."
+
+
+def as_text(found: Compared) -> str:
+    """A comparison in a few lines.
+
+    Args:
+        found: it.
+
+    Returns:
+        The table of the methods, a paragraph for each pair, the keys that differ, the warnings.
+    """
+    pairs, best = found.pairs, {method.label for method in found.methods if method.rank == 1}
+    if len(pairs) > MOST:
+        pairs = tuple(pair for pair in pairs if best & {pair.one, pair.other})
+    more = len(found.pairs) - len(pairs)
+    blocks = [plain(_table(found)), f"{over(found)} {DIRECTION}", *(told(pair) for pair in pairs)]
+    blocks += [f"{counted(more, 'pair')} more, none with a method of rank 1: --json has them."] if more else []
+    names = [method.label for method in found.methods]
+    keys = [("", *found.keys), *zip(names, *found.keys.values(), strict=True)]
+    blocks += [f"keys that differ:\n{plain(keys, range(len(keys[0])))}"] if found.keys else []
+    return "\n\n".join([*blocks, "\n".join(f"warning: {text}" for text in found.warnings)]).rstrip()
+
+
+def over(found: Compared) -> str:
+    """What the worst case is over, a sentence."""
+    first = found.attacks[0]
+    names = ", ".join(attack["name"] for attack in found.attacks)
+    at = f"ε = {ball(first['epsilon'], first['norm'])}"
+    return f"Worst case over {names} at {at}, on {sample(found.images, found.total)}."
+
+
+def told(pair: PairFigures) -> str:
+    """What two methods differ by, and whether that proves anything.
+
+    Args:
+        pair: of a comparison.
+
+    Returns:
+        Two lines.
+    """
+    figures = [f"clean {_difference(pair.clean)}", f"worst case {_difference(pair.worst)}"]
+    time = "time of an epoch not compared (the machines differ, or are not known)"
+    figures.append(time if pair.time is None else f"time of an epoch ×{pair.time:.2f} (same machine)")
+    return f"{pair.one} against {pair.other}: {', '.join(figures)}.\n{_conclusion(pair)}"
+
+
+def as_tex(found: Compared) -> str:
+    r"""A ``tabular`` for the package booktabs; bold are all rows that cannot be told from the best.
+
+    Args:
+        found: the comparison.
+
+    Returns:
+        To be taken in by ``\input``.
+    """
+    header, *lines = _table(found)
+    body = [
+        " & ".join(rf"\textbf{{{tex(cell)}}}" if method.rank == 1 else tex(cell) for cell in line) + r" \\"
+        for line, method in zip(lines, found.methods, strict=True)
+    ]
+    caveat = [CAVEAT] if any(pair.test == "mcnemar" for pair in found.pairs) else []
+    notes = [over(found), "Mean and its 95 % interval over seeds.", *caveat, *found.warnings]
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}; bold: cannot be told from the best (Holm, 5 %)",
+            *(f"% {note}" for note in notes),
+            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            r"\toprule",
+            " & ".join(tex(cell) for cell in header) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def _table(found: Compared) -> list[Row]:
+    header = ("method", "rank", "seeds", "clean (%)", "worst case (%)", "s/epoch")
+    return [header, *(_line(method) for method in found.methods)]
+
+
+def _line(method: MethodFigures) -> Row:
+    seconds = "–" if method.seconds_per_epoch is None else f"{method.seconds_per_epoch:.3g}"
+    figures = (_mean(method.clean), _mean(method.worst), seconds)
+    return (method.label, str(method.rank), str(len(method.seeds)), *figures)
+
+
+def _mean(found: Mean) -> str:
+    text = f"{100 * found.mean:.1f}"
+    return text if found.interval is None else f"{text} {_interval(found.interval, '.1f')}"
+
+
+def _interval(ends: Sequence[float], form: str) -> str:
+    return f"[{', '.join(f'{100 * end:{form}}' for end in ends)}]".replace("-", "−")
+
+
+def _difference(found: Difference | Discordance) -> str:
+    return f"{100 * found.difference:+.1f}".replace("-", "−") + f" {_interval(found.interval, '.1f')}"
+
+
+def _conclusion(pair: PairFigures) -> str:
+    worst = pair.worst
+    better = pair.one if worst.difference > 0 else pair.other
+    if isinstance(worst, Discordance):
+        seeds = f"seed {pair.seeds[0]}" if pair.seeds else "one run each, of other seeds"
+        split = f"{worst.only_one:,} robust in the first alone, {worst.only_other:,} in the second alone"
+        basis = f"({seeds}, {worst.images:,} images: {split}; exact McNemar, Holm p {_p(pair.corrected)})"
+        if pair.corrected < LEVEL:
+            return f"{better} is more robust {basis}. {CAVEAT}"
+        return f"They cannot be told apart {basis}. {CAVEAT}"
+    basis = f"({counted(worst.seeds, 'seed')}, {worst.images:,} images; Holm p {_p(pair.corrected)})"
+    if pair.corrected < LEVEL:
+        return f"{better} is more robust {basis}."
+    needed = seeds_needed(0.01, worst.sd, worst.image_variance)
+    if needed is None:
+        more = "no number of seeds would show a difference of 1 point on so few images"
+    else:
+        more = f"about {needed} seeds would show a difference of 1 point"
+    return f"They cannot be told apart {basis}; {more}."
+
+
+def _p(p: float) -> str:
+    return "< .001" if p < 0.001 else f"= {p:.3f}".replace("= 0.", "= .")
