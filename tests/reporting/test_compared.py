@@ -227,6 +227,14 @@ def test_a_number_that_yaml_s_oldest_readers_take_for_text_is_the_choice_s_own()
     assert Settings([resolved, configuration(optimizer="sgd")], FILES).keys == ["optimizer"]
 
 
+def test_what_a_choice_s_file_refers_to_is_brought_by_it():
+    resolved = configuration(regularizer="hessian") | {"regularizer.penalties.0.of": "loss"}
+    assert Settings([configuration(), resolved], FILES).keys == ["regularizer"]
+    # of one choice it counts
+    other = resolved | {"regularizer.penalties.0.of": "output"}
+    assert Settings([resolved, other], FILES).keys == ["regularizer.penalties.0.of"]
+
+
 def test_a_class_of_a_plugin_goes_by_its_name():
     one = configuration()
     other = one | {"regularizer.penalties.0._target_": "mine.Own"}
@@ -246,6 +254,35 @@ def test_more_than_one_key_is_warned_of_but_not_an_evaluation_s():
     assert not any("More than one key" in text for text in made.warnings)
     made = compared([one, replace(other, leaves=other.leaves | {"train.epochs": 5})], FILES)
     assert any("regularizer=none and regularizer=jacobian (regularizer, train.epochs)" in t for t in made.warnings)
+
+
+def test_classes_of_one_name_are_told_apart_and_their_pairs_are_not_mixed_up():
+    right, wrong = np.ones((2, 4), dtype=bool), np.zeros((2, 4), dtype=bool)
+    runs = [*method(wrong), *method(right)]
+    names = ["one.Own"] * 2 + ["two.Own"] * 2
+    runs = [
+        replace(run, leaves=run.leaves | {"regularizer.penalties.0._target_": name})
+        for run, name in zip(runs, names, strict=True)
+    ]
+    made = compared(runs, FILES)
+    assert [m.label for m in made.methods] == ["(1)", "(2)"]
+    assert (made.pairs[0].one, made.pairs[0].worst.difference) == (made.methods[1].label, 1.0)
+
+
+def test_three_methods_are_three_pairs_each_with_its_own_keys():
+    runs = [
+        entry([True, True, False, False], regularizer="none"),
+        entry([True, True, True, False]),
+        replace(entry([True, True, True, True]), leaves=configuration() | {"train.epochs": 3}),
+    ]
+    made = compared(runs, FILES)
+    found = [(p.one, p.other, p.worst.difference, p.keys) for p in made.pairs]
+    a, b, c = (m.label for m in made.methods)
+    assert found == [
+        (b, a, 0.25, ("regularizer",)),
+        (c, a, 0.5, ("regularizer", "train.epochs")),
+        (c, b, 0.25, ("train.epochs",)),
+    ]
 
 
 def test_bold_is_whoever_cannot_be_told_from_the_best():

@@ -1,99 +1,23 @@
-"""A comparison of methods, typed: the document that ``jhrun compare --json`` prints (docs/compare.md)."""
+"""From runs to a comparison of their methods."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import fmean
 
-from jhrun.comparison import Contest, Difference, Discordance, Mean, Pair, contest, over_seeds
+from jhrun.comparison import Contest, Difference, Pair, contest, over_seeds
 from jhrun.errors import JhrunError, RunError
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_record
 from jhrun.records import EnvironmentRecord, StatusRecord
+from jhrun.reporting.compared.figures import SCHEMA_VERSION, Compared, MethodFigures, PairFigures
 from jhrun.reporting.compared.lineup import WHERE, Lineup, line_up
 from jhrun.reporting.compared.settings import EVALUATION, Files, Settings
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.columns import PACE
 from jhrun.reporting.leaderboard.entries import Entry, read_entry
 from jhrun.reporting.leaderboard.notes import named
-from jhrun.reporting.leaderboard.rows import Row, rows_of
+from jhrun.reporting.leaderboard.rows import Row, rows_of, tell_apart
 from jhrun.reporting.text import one_line
-
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class MethodFigures:
-    """One method on the shared images.
-
-    Attributes:
-        label: what tells it from the others.
-        rank: by the worst case; 1 for the best and all that cannot be told from it.
-        seeds: of its runs, in order.
-        runs: their folders, likewise.
-        clean: clean accuracy over the seeds.
-        worst: the worst case over the shared attacks, likewise.
-        seconds_per_epoch: mean over the runs; None where it is not known.
-    """
-
-    label: str
-    rank: int
-    seeds: tuple[int | str | None, ...]
-    runs: tuple[str, ...]
-    clean: Mean
-    worst: Mean
-    seconds_per_epoch: float | None
-
-
-@dataclass(frozen=True)
-class PairFigures:
-    """Two methods; every difference is the first's share without the second's.
-
-    Attributes:
-        one: label of the first.
-        other: of the second.
-        seeds: that both have; none of one run each with other seeds.
-        test: ``paired`` of several seeds, ``mcnemar`` of one.
-        clean: difference in clean accuracy.
-        worst: in the worst case.
-        corrected: p of no difference in the worst case, corrected over all pairs (Holm).
-        time: of an epoch, the first's by the second's; None where their machines differ or are not known.
-        keys: in which their configurations differ.
-    """
-
-    one: str
-    other: str
-    seeds: tuple[int | str | None, ...]
-    test: str
-    clean: Difference | Discordance
-    worst: Difference | Discordance
-    corrected: float
-    time: float | None
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """All of a comparison.
-
-    Attributes:
-        schema_version: of this document.
-        attacks: that all runs met, with ``norm``, ``epsilon``, ``name`` and ``settings``.
-        images: that all runs have seen, so many.
-        total: of the test set.
-        methods: in the order in which they were given.
-        pairs: a later method less an earlier one.
-        keys: that differ, with each method's value.
-        warnings: sentences.
-    """
-
-    schema_version: int
-    attacks: tuple[Mapping[str, Any], ...]
-    images: int
-    total: int
-    methods: tuple[MethodFigures, ...]
-    pairs: tuple[PairFigures, ...]
-    keys: Mapping[str, tuple[str, ...]]
-    warnings: tuple[str, ...]
 
 
 def compare_cells(cells: Sequence[Cell], files: Files) -> Compared:
@@ -142,21 +66,25 @@ def compared(entries: Sequence[Entry], files: Files) -> Compared:
         tuple(attack._asdict() for attack in line.shared.attacks),
         line.shared.n,
         line.shared.total,
-        tuple(
-            MethodFigures(
-                method.label,
-                rank,
-                tuple(entry.seed for entry in runs),
-                tuple(one_line(entry.cell.folder) for entry in runs),
-                over_seeds(method.clean.mean(axis=1)),
-                over_seeds(method.worst.mean(axis=1)),
-                row.statistics[PACE].mean if PACE in row.statistics else None,
-            )
-            for method, rank, runs, row in zip(line.methods, found.ranks[::-1], line.runs, line.rows, strict=True)
-        ),
+        _methods(line, found.ranks[::-1]),
         pairs,
         keys,
         (*line.warnings, *_unpaired(line), *_several(pairs)),
+    )
+
+
+def _methods(line: Lineup, ranks: Sequence[int]) -> tuple[MethodFigures, ...]:
+    return tuple(
+        MethodFigures(
+            method.label,
+            rank,
+            tuple(entry.seed for entry in runs),
+            tuple(one_line(entry.cell.folder) for entry in runs),
+            over_seeds(method.clean.mean(axis=1)),
+            over_seeds(method.worst.mean(axis=1)),
+            _pace(runs),
+        )
+        for method, rank, runs in zip(line.methods, ranks, line.runs, strict=True)
     )
 
 
@@ -166,12 +94,13 @@ def _name(rows: Sequence[Row], files: Files) -> None:
     labels = Settings([row.leaves for row in known], files).labels()
     for row, label in zip(known, labels, strict=True):
         row.label = label
-    labels = [row.label for row in rows]
-    for i, row in enumerate(rows):
+    for row in rows:
         cell = row.entries[0].cell
-        typed = one_line(" ".join(word for word in cell.overrides if not word.startswith("seed=")))
-        name = (typed or f"method {i + 1}") if cell.folder is None else one_line(cell.folder.name)
-        row.label = f"{row.label} ({name})" if row.label and labels.count(row.label) > 1 else row.label or name
+        if not row.label and cell.folder is not None:
+            row.label = one_line(cell.folder.name)
+        elif not row.label:
+            row.label = one_line(" ".join(word for word in cell.overrides if not word.startswith("seed=")))
+    tell_apart(rows)
 
 
 def _seeds_shared(line: Lineup) -> None:
@@ -190,15 +119,16 @@ def _seeds_shared(line: Lineup) -> None:
 
 
 def _pairs(line: Lineup, found: Contest, settings: Settings) -> tuple[PairFigures, ...]:
-    places = {method.label: i for i, method in enumerate(line.methods)}
-    return tuple(
-        _pair(line, pair, settings.between(places[pair.other], places[pair.one]), places)
-        for pair in reversed(found.pairs)
-    )
+    # the contest's methods stand in the other order
+    places = combinations(reversed(range(len(line.methods))), 2)
+    pairs = [
+        _pair(pair, line.runs[one], line.runs[other], settings.between(other, one))
+        for pair, (one, other) in zip(found.pairs, places, strict=True)
+    ]
+    return tuple(reversed(pairs))
 
 
-def _pair(line: Lineup, pair: Pair, keys: Sequence[str], places: Mapping[str, int]) -> PairFigures:
-    one, other = (line.runs[places[label]] for label in (pair.one, pair.other))
+def _pair(pair: Pair, one: Sequence[Entry], other: Sequence[Entry], keys: Sequence[str]) -> PairFigures:
     seeds = {entry.seed for entry in other}
     shared = [entry.seed for entry in one if entry.seed in seeds]
     keys = keys if shared else [*keys, "seed"]
@@ -218,11 +148,14 @@ def _pair(line: Lineup, pair: Pair, keys: Sequence[str], places: Mapping[str, in
 def _time(one: Sequence[Entry], other: Sequence[Entry]) -> float | None:
     """The time of an epoch of some runs by that of others, where all were made on one machine in one way."""
     machines = {_machine(entry) for entry in (*one, *other)}
-    paces = [[e.values[PACE].value for e in runs if PACE in e.values] for runs in (one, other)]
-    if None in machines or len(machines) > 1 or not all(paces) or not sum(paces[1]):
-        return None
-    first, second = (sum(pace) / len(pace) for pace in paces)
-    return first / second
+    first, second = _pace(one), _pace(other)
+    return first / second if first and second and None not in machines and len(machines) == 1 else None
+
+
+def _pace(runs: Sequence[Entry]) -> float | None:
+    """Seconds of an epoch, mean over some runs; None where one's are not known."""
+    found = [entry.values[PACE].value for entry in runs if PACE in entry.values]
+    return fmean(found) if len(found) == len(runs) else None
 
 
 def _machine(entry: Entry) -> tuple[str, str, int] | None:
@@ -231,10 +164,8 @@ def _machine(entry: Entry) -> tuple[str, str, int] | None:
         return None
     folder = RunFolder(entry.cell.folder)
     try:
-        where, status = (
-            read_record(folder.environment, EnvironmentRecord),
-            read_record(folder.status, StatusRecord),
-        )
+        where = read_record(folder.environment, EnvironmentRecord)
+        status = read_record(folder.status, StatusRecord)
     except JhrunError:
         return None
     return status.host, where.device, where.threads
@@ -248,11 +179,8 @@ def _unpaired(line: Lineup) -> list[str]:
         for method in line.methods
         if (seeds := [seed for seed in method.seeds if seed not in everywhere])
     ]
-    return (
-        [f"Seeds that not all methods have count only where both of a pair have them. {'; '.join(found)}."]
-        if found
-        else []
-    )
+    told = "Seeds that not all methods have count only where both of a pair have them"
+    return [f"{told}. {'; '.join(found)}."] if found else []
 
 
 def _several(pairs: Sequence[PairFigures]) -> list[str]:
@@ -262,6 +190,5 @@ def _several(pairs: Sequence[PairFigures]) -> list[str]:
         keys = [key for key in pair.keys if key.split(".", 1)[0] not in EVALUATION]
         if len(keys) > 1:
             found.append(f"{pair.one} and {pair.other} ({', '.join(keys)})")
-    return (
-        [f"More than one key differs, so that none alone explains a difference: {named(found)}."] if found else []
-    )
+    told = "More than one key differs, so that none alone explains a difference"
+    return [f"{told}: {named(found)}."] if found else []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jhrun.comparison import CAVEAT, Difference, Discordance, Mean, seeds_needed
 from jhrun.records.words import ball, sample
-from jhrun.reporting.compared.result import Compared, MethodFigures, PairFigures
+from jhrun.reporting.compared.figures import Compared, MethodFigures, PairFigures
 from jhrun.reporting.tables import Row, plain
 from jhrun.reporting.text import tex
 from jhrun.reporting.words import counted

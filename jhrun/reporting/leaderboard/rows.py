@@ -221,11 +221,20 @@ def _name(rows: Sequence[Row], keys: Sequence[str]) -> None:
         if not row.leaves:
             typed = [word for word in row.entries[0].cell.overrides if not word.startswith("seed=")]
             row.label = one_line(" ".join(typed))
-    _tell_apart(rows, lambda row, _: _folder(row.entries[0]))
-    _tell_apart(rows, lambda _, number: str(number))
+    tell_apart(rows)
 
 
-def _tell_apart(rows: Sequence[Row], by: Callable[[Row, int], str]) -> None:
+def tell_apart(rows: Sequence[Row]) -> None:
+    """Add the folder's name, and then a number, to labels that several rows have, or that are empty.
+
+    Args:
+        rows: with labels.
+    """
+    _add(rows, lambda row, _: _folder(row.entries[0]))
+    _add(rows, lambda _, number: str(number))
+
+
+def _add(rows: Sequence[Row], by: Callable[[Row, int], str]) -> None:
     """Add something in brackets to labels that several rows have, or that are empty."""
     count, seen = Counter(row.label for row in rows), Counter[str]()
     for row in rows:
