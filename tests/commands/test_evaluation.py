@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_training_ends_incomplete_and_the_command_that_it_gives_makes_the_missin
     assert {"suspect", "fail"}.isdisjoint(checks.values())
     attacks = results(run, name)["attacks"]
     assert list(attacks) == ["fgsm", "pgd20", "apgd_ce", "apgd_dlr"]
-    assert attacks["pgd20"]["attacked"] < attacks["fgsm"]["n"] == 40  # cascaded
+    assert attacks["pgd20"]["attacked"] < attacks["fgsm"]["robust"]["n"] == 40  # cascaded
     line = next(line for line in out.splitlines() if line.startswith("the missing checks are made by: "))
     command, time = line.removeprefix("the missing checks are made by: ").rsplit(" (", 1)
     assert time.endswith(" at most)")
@@ -129,11 +130,12 @@ def test_where_nothing_of_the_claim_was_attacked_strict_ends_in_exit_8(tiny, jhr
 
 def test_a_pass_is_exit_0_where_another_verdict_is_an_error():
     checks = (Check("a", "pass", None, None, "text", "source"),)
-    refuse_doubtful({"verdict": Verdict(checks).flat(), "run": "run"})
-    refuse_doubtful({"verdict": None, "run": "run"})
+    refuse_doubtful(SimpleNamespace(verdict=Verdict(checks), run="run"))
     doubtful = Verdict((*checks, Check("b", "suspect", None, None, "text", "source")))
     with pytest.raises(VerdictError, match="the verdict is suspect: b"):
-        refuse_doubtful({"verdict": doubtful.flat(), "run": "run"})
+        refuse_doubtful(SimpleNamespace(verdict=doubtful, run="run"))
+    with pytest.raises(VerdictError, match="no verdict, run, take one: name=x analysis=verdict"):
+        refuse_doubtful(SimpleNamespace(verdict=None, run="run", evaluation="x"))
 
 
 def test_a_fail_is_exit_8_where_it_is_asked_for(tiny, jhrun):

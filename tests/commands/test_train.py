@@ -148,7 +148,7 @@ def test_evaluate_false_leaves_the_attacks_out_and_still_reports(tiny, jhrun):
     report = read(run / "report.json")
     assert report["clean"] is None
     assert report["attacks"] == {}
-    assert "Not evaluated yet" in (run / "report.html").read_text()
+    assert "This run was not evaluated yet" in (run / "report.html").read_text()
     assert jhrun("eval", "run=run")[0] == 0
     assert read(run / "report.json")["clean"]["n"] == 359
 

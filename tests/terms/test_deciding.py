@@ -1,7 +1,9 @@
 """``solver=auto``: decisions from records alone, stored before they are acted on, the same when made again."""
 
+import json
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from jhrun import seeds
 from jhrun.benchmark.memory import peak_bytes
 from jhrun.data.digits import digits
 from jhrun.errors import NumericalError
+from jhrun.jsonio import as_plain, typed
 from jhrun.linalg import Auto, DenseOperator, Exact, Lanczos, Tracked
 from jhrun.linalg.auto import COSTS, FORMED, LADDER, read_costs, solver_named
 from jhrun.models import MLP
@@ -231,7 +234,8 @@ def test_a_network_that_is_not_finite_has_no_truth_and_ends_the_run_by_name(data
 
 def test_a_decision_is_a_line_of_json_and_back(data):
     _, decided = train(make(data, epochs=1))
-    assert Decision.of(decided[0].plain()) == decided[0]
+    line = json.loads(json.dumps(as_plain(decided[0])))
+    assert typed(line, Decision, Path("decisions.jsonl")) == decided[0]
     assert decided[0].taken.truth >= 0.9
 
 

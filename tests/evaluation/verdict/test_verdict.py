@@ -141,7 +141,8 @@ def test_one_example_is_enough_and_so_is_one_that_is_wrong(kit, honest):
         attacks = kit.suite() | {"fgsm": FGSM(kit.epsilon)}
         made = evaluate(honest, part, attacks, seed=0)
         curve = robust_curve(honest, part, [1.0], total=1, seed=0)
-        verdict = judge(Subject(honest, part, made, attacks, 0, {"rule": "x"}, None, kit.epsilon, curve, honest))
+        known = {"epsilon": kit.epsilon, "records": {"curve": curve}, "twin": honest}
+        verdict = judge(Subject(honest, part, made, attacks, 0, {"rule": "x"}, **known))
         assert kit.caught(verdict) == {"selection never on test data"}
 
 
