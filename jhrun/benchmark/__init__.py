@@ -5,5 +5,6 @@ from jhrun.benchmark.costs import pass_costs
 from jhrun.benchmark.noise import noise
 from jhrun.benchmark.norms import operator
 from jhrun.benchmark.paper import paper
+from jhrun.benchmark.result import BenchRecord
 
-__all__ = ["Contender", "Score", "contest", "noise", "operator", "paper", "pass_costs"]
+__all__ = ["BenchRecord", "Contender", "Score", "contest", "noise", "operator", "paper", "pass_costs"]

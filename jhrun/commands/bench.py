@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from jhrun import seeds
-from jhrun.benchmark import Contender, contest, noise, operator, paper, pass_costs
+from jhrun.benchmark import BenchRecord, Contender, contest, noise, operator, paper, pass_costs
 from jhrun.commands.claim import made, require_empty
 from jhrun.commands.environment import device_text, environment, now
 from jhrun.commands.failures import determinism_named, memory_named
@@ -90,19 +89,19 @@ def _measure(call: Mapping[str, Any], overrides: Sequence[str], output: Path, de
             progress=lambda done, total, what: line(done, what, total=total),
         )
     command = " ".join(["jhrun bench", *overrides])
-    record = {
-        "matrix": type(penalty).__name__,
-        "model": type(model).__name__,
-        "run": call["run"],
-        "shape": list(batches[0].inputs.shape[1:]),
-        "batch_size": len(batches[0]),
-        "examples": sum(map(len, batches)),
-        "rounds": call["rounds"],
-        "device": device_text(device),
-        "environment": environment(device, command, call),
-        "date": now(),
-        "scores": [asdict(score) for score in scores],
-    }
+    record = BenchRecord(
+        matrix=type(penalty).__name__,
+        model=type(model).__name__,
+        run=call["run"],
+        shape=tuple(batches[0].inputs.shape[1:]),
+        batch_size=len(batches[0]),
+        examples=sum(map(len, batches)),
+        rounds=call["rounds"],
+        device=device_text(device),
+        environment=environment(device, command, call),
+        date=now(),
+        scores=tuple(scores),
+    )
     costs = pass_costs(type(penalty).__name__, scores)
     table = write_bench(output, record, costs)
     tell(f"{table}\n\nfigure: {output / 'bench.svg'}")

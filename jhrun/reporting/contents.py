@@ -1,7 +1,7 @@
 """What a report shows: the sections of its own figures, and those of the analyses."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,7 +79,9 @@ def _accuracy(report: Report) -> Section:
     return Section("Accuracy, clean and attacked", figures=(figure,))
 
 
-def _share(name: str, what: str, share: Proportion | None, attack: AttackRecord | None = None) -> dict[str, Any]:
+def _share(
+    name: str, what: str, share: Proportion | None, attack: AttackRecord | None = None
+) -> Mapping[str, Any]:
     low, high = share.ci95 if share else (None, None)
     return {
         "name": name,
@@ -102,7 +104,7 @@ def _classes(folder: RunFolder, report: Report) -> Section:
         names.sort(key=lambda name: shares[name].worst_case.accuracy)
     rows = []
     for name in names:
-        row: dict[str, Any] = {"class": name, "n": shares[name].clean.n}
+        row: dict[str, object] = {"class": name, "n": shares[name].clean.n}
         for key, share in (("clean", shares[name].clean), ("worst_case", shares[name].worst_case)):
             row |= {f"{key}_accuracy": share.accuracy}
             row |= {f"{key}_ci95_low": share.ci95[0], f"{key}_ci95_high": share.ci95[1]}
@@ -173,7 +175,7 @@ def _regression(epochs: Sequence[EpochRecord]) -> tuple[Panel, ...]:
 def _by_epoch(epochs: Sequence[EpochRecord]) -> Any:
     rows = []
     for e in epochs:
-        row: dict[str, Any] = {
+        row: dict[str, object] = {
             "epoch": e.epoch,
             "steps": e.steps,
             "task_loss": e.task_loss,

@@ -4,7 +4,7 @@ The rules are in docs/report.md, "The headline".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -129,10 +129,10 @@ def document(folder: RunFolder, group: Sequence[Evaluated], related: Sequence[Ev
     Returns:
         The figures.
     """
-    figures: dict[str, Any] = {}
     lead = group[-1]
+    worst_case, per_class = lead.worst_case, lead.per_class
     if len(group) > 1:
-        lead, figures = _joined(folder, group)
+        lead, worst_case, per_class = _joined(folder, group)
     attacks = dict(lead.attacks)
     # of an attack that several others have, the one on most examples, and then the newest
     for record in sorted(group, key=lambda r: (_n(r), r.date), reverse=True):
@@ -143,7 +143,7 @@ def document(folder: RunFolder, group: Sequence[Evaluated], related: Sequence[Ev
     sources |= dict.fromkeys({"verdict"} & {*lead.analyses}, lead.name)
     found = [load_analysis(folder.evaluation(source), name, drawn=False) for name, source in sources.items()]
     found.sort(key=lambda analysis: (analysis.date, analysis.name))
-    headline = Headline(
+    return Headline(
         evaluation=lead.name,
         joined=tuple(record.name for record in group),
         checkpoint=lead.checkpoint,
@@ -151,15 +151,14 @@ def document(folder: RunFolder, group: Sequence[Evaluated], related: Sequence[Ev
         total=lead.total,
         clean=lead.clean,
         attacks=attacks,
-        worst_case=lead.worst_case,
+        worst_case=worst_case,
         worst_case_norm=lead.worst_case_norm,
-        per_class=lead.per_class,
+        per_class=per_class,
         classes=lead.classes,
         task=lead.task,
         analyses={analysis.name: analysis for analysis in found},
         sources={analysis.name: sources[analysis.name] for analysis in found},
     )
-    return replace(headline, **figures)
 
 
 def _n(record: EvaluationRecord) -> int:
@@ -167,8 +166,10 @@ def _n(record: EvaluationRecord) -> int:
     return 0 if record.clean is None else record.clean.n
 
 
-def _joined(folder: RunFolder, group: Sequence[Evaluated]) -> tuple[Evaluated, dict[str, Any]]:
-    """The evaluation that leads, and the figures of its examples over all evaluations of the group."""
+def _joined(
+    folder: RunFolder, group: Sequence[Evaluated]
+) -> tuple[Evaluated, Proportion, Mapping[str, ClassRecord]]:
+    """The evaluation that leads, and its examples' worst case over all evaluations of the group, also by class."""
     outcomes = [outcome_of(folder, record) for record in group]
     robust = np.ones(1 + max(int(o.index.max()) for o in outcomes), dtype=bool)
     for outcome in outcomes:
@@ -178,7 +179,8 @@ def _joined(folder: RunFolder, group: Sequence[Evaluated]) -> tuple[Evaluated, d
     best = [i for i in range(len(group)) if not any(n[k] >= n[i] and left[k] < left[i] for k in range(len(group)))]
     place = max(best, key=lambda i: (*_completeness(group[i], n[i]), i))
     lead, outcome = group[place], outcomes[place]
-    return lead, _figures(lead, outcome, robust[outcome.index])
+    left_of = robust[outcome.index]
+    return lead, _share(left_of), _by_class(lead, outcome, left_of)
 
 
 def _completeness(record: Evaluated, n: int) -> tuple[bool, int, float, int]:
@@ -190,14 +192,13 @@ def _completeness(record: Evaluated, n: int) -> tuple[bool, int, float, int]:
     return complete, n, -worst, len(checks) - len(left_out)
 
 
-def _figures(lead: Evaluated, outcome: Outcome, robust: NDArray[Any]) -> dict[str, Any]:
-    """Worst case, over all examples and over those of each class."""
+def _by_class(lead: Evaluated, outcome: Outcome, robust: NDArray[Any]) -> Mapping[str, ClassRecord]:
     classes = {}
     for number, name in enumerate(lead.classes if lead.per_class else ()):
         members = outcome.target == number
         if members.any():
             classes[name] = ClassRecord(*(_share(right[members]) for right in (outcome.right, robust)))
-    return {"worst_case": _share(robust), "per_class": classes}
+    return classes
 
 
 def _share(right: NDArray[Any]) -> Proportion:

@@ -1,6 +1,6 @@
 """The ladder: how methods stand in the worst case, and how far cheaper attacks flatter them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from jhrun.reporting.verdict import SYMBOLS
 PALE = "#B3D4E8"
 """The blue of the worst case, beside the full blue of what is certified."""
 
+Look = Mapping[str, Any]
+"""How matplotlib draws a mark."""
+
 _LETTER, _SMALL = 10, 8.5
 _SIDE, _COLUMN, _PITCH, _FOOT, _LINE = 0.14, 0.76, 0.5, 0.28, 0.19
 """Inches: beside all, for the figures at the right, between methods, for the axis below, for a line of text."""
@@ -27,19 +30,19 @@ _BAR = 0.36
 """Height of a bar, in rows."""
 
 _TICK = ((-0.2, -1), (0.2, -1), (0.2, 1), (-0.2, 1), (-0.2, -1))
-_CERTIFIED: dict[str, Any] = {"facecolor": BLUE, "edgecolor": "none"}
-_WORST: dict[str, Any] = {"facecolor": PALE, "edgecolor": BLUE, "linewidth": 0.8}
-_INFLATION: dict[str, Any] = {"facecolor": "none", "edgecolor": RED, "linewidth": 0, "hatch": "/////"}
-_PGD: dict[str, Any] = {"marker": _TICK, "markersize": 15, "color": "black", "markerfacecolor": "white"}
-_CLEAN: dict[str, Any] = {"marker": _TICK, "markersize": 15, "color": "black", "markeredgewidth": 0}
-_SEED: dict[str, Any] = {
+_CERTIFIED: Look = {"facecolor": BLUE, "edgecolor": "none"}
+_WORST: Look = {"facecolor": PALE, "edgecolor": BLUE, "linewidth": 0.8}
+_INFLATION: Look = {"facecolor": "none", "edgecolor": RED, "linewidth": 0, "hatch": "/////"}
+_PGD: Look = {"marker": _TICK, "markersize": 15, "color": "black", "markerfacecolor": "white"}
+_CLEAN: Look = {"marker": _TICK, "markersize": 15, "color": "black", "markeredgewidth": 0}
+_SEED: Look = {
     "marker": "o",
     "markersize": 4,
     "color": "black",
     "markeredgecolor": "white",
     "markeredgewidth": 0.5,
 }
-_INTERVAL: dict[str, Any] = {"marker": "|", "markersize": 6, "color": "black", "linewidth": 1.2}
+_INTERVAL: Look = {"marker": "|", "markersize": 6, "color": "black", "linewidth": 1.2}
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def _draw(axes: Axes, row: int, rung: Rung) -> None:
         if share is not None:
             axes.plot(share, row, linestyle="", clip_on=False, zorder=3, **look)
     if rung.interval is not None:
-        halo = _INTERVAL | {"color": "white", "linewidth": 3, "markeredgewidth": 3}
+        halo = {**_INTERVAL, "color": "white", "linewidth": 3, "markeredgewidth": 3}
         for look in (halo, _INTERVAL):
             axes.plot(rung.interval, (row - 0.06, row - 0.06), clip_on=False, zorder=4, **look)
     if rung.seeds:
@@ -174,8 +177,8 @@ def _write(axes: Axes, row: int, rung: Rung, room: float, start: float) -> None:
 
 def _figures(axes: Axes, rungs: Sequence[Rung]) -> None:
     """The worst cases, and the costs where there are some, right of the bars."""
-    bold: dict[str, Any] = {"fontweight": "bold"}
-    texts = [(-0.98, "worst case", bold | {"fontsize": _SMALL})]
+    bold: Look = {"fontweight": "bold"}
+    texts: list[tuple[float, str, Look]] = [(-0.98, "worst case", {**bold, "fontsize": _SMALL})]
     for row, rung in enumerate(rungs):
         texts.append((row - 0.32, "–" if rung.worst is None else f"{100 * rung.worst:.1f} %", bold))
     if any(rung.cost is not None for rung in rungs):
@@ -221,9 +224,9 @@ def _handles(rungs: Sequence[Rung]) -> list[Artist]:
         "inflation": (any((r.inflation or 0) > 0 for r in rungs), Patch(**_INFLATION)),
         "PGD-20": (
             any(r.pgd is not None for r in rungs),
-            Line2D([], [], linestyle="", **_PGD | {"markersize": 9}),
+            Line2D([], [], linestyle="", **{**_PGD, "markersize": 9}),
         ),
-        "clean": (True, Line2D([], [], linestyle="", **_CLEAN | {"markersize": 9})),
+        "clean": (True, Line2D([], [], linestyle="", **{**_CLEAN, "markersize": 9})),
         "a seed": (any(r.seeds for r in rungs), Line2D([], [], linestyle="", **_SEED)),
         "95 % interval": (any(r.interval is not None for r in rungs), Line2D([], [], **_INTERVAL)),
     }
