@@ -33,7 +33,7 @@ def environment(device: torch.device, command: str, values: Mapping[str, Any]) -
         "commit": _commit(),
         "code": code_reader()(values),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "torchattacks": version("torchattacks"),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "device": device_text(device),
