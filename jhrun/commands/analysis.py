@@ -1,4 +1,4 @@
-"""The analyses of an evaluation: each is kept as soon as it is done, and told beforehand where it takes long."""
+"""The analyses of an evaluation. Each is kept when it is done; one that takes long tells its time beforehand."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,13 @@ from jhrun.errors import ConfigError
 from jhrun.evaluation.analyses import Analysis, Result, Subject
 from jhrun.evaluation.curvature import Estimator
 from jhrun.evaluation.store import analyses_in, load_analysis, save_analysis
-from jhrun.jsonio import as_plain, typed
 from jhrun.linalg.auto import solver_named
-from jhrun.records import AnalysisRecord, CurveRecord, Decision
+from jhrun.records import AnalysisRecord, Decision
 from jhrun.reporting.words import duration
 from jhrun.terms import Spectral
 
 LONG = 20.0
-"""Seconds from which on the time that a work may take is told before it begins."""
-
-READ: Mapping[str, type[Any]] = {"curve": CurveRecord}
-"""Records that other analyses read, as their dataclasses."""
+"""Seconds: work that may take longer tells its time before it begins."""
 
 
 def analyse(folder: Path, subject: Subject, analyses: Mapping[str, Analysis], settings: Mapping[str, Any]) -> None:
@@ -40,7 +36,7 @@ def analyse(folder: Path, subject: Subject, analyses: Mapping[str, Analysis], se
     Raises:
         ConfigError: an analysis gives something else than a result, or a figure that cannot be drawn.
     """
-    records = {name: _known(folder, name) for name in analyses_in(folder)}
+    records = {name: load_analysis(folder, name, drawn=False).record for name in analyses_in(folder)}
     left = {name: analysis for name, analysis in analyses.items() if name not in records}
     for name, analysis in left.items():
         own = replace(subject, records=records)
@@ -63,12 +59,6 @@ def analyse(folder: Path, subject: Subject, analyses: Mapping[str, Analysis], se
         records[name] = result.record
         for warning in getattr(result.record, "warnings", ()):
             say(f"warning: {warning}")
-
-
-def _known(folder: Path, name: str) -> Any:
-    """The record of an analysis that was made before."""
-    record = load_analysis(folder, name, drawn=False).record
-    return typed(record, READ[name], folder / "analyses") if name in READ else as_plain(record)
 
 
 def estimator(

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from torch import nn
 
 from jhrun.attacks import Attack
@@ -12,6 +13,8 @@ from jhrun.evaluation.curvature import Estimator
 from jhrun.evaluation.evaluate import Evaluation
 from jhrun.objectives import CrossEntropy, Objective
 from jhrun.records import CurveRecord, Remedy
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Subject:
         twin: an undefended network for the same task.
         objective: makes the task's loss; asked only by those who need it.
         estimator: makes the run's penalty and solver of the last epoch, None where there is none; likewise.
-        records: those of the analyses that were made before, by name.
+        records: those of the analyses that were made before, by name; plain values of those from an earlier call.
         remedy: makes the call that makes the checks that a verdict lacks; None where none does.
         progress: told the share of the work that is done, in [0, 1].
     """
@@ -63,5 +66,25 @@ class Subject:
     @property
     def curve(self) -> CurveRecord | None:
         """Robust accuracy against ε, if it was measured before."""
-        found: CurveRecord | None = self.records.get("curve")
-        return found
+        return self.record("curve", CurveRecord)
+
+    def record(self, name: str, kind: type[T]) -> T | None:
+        """The record of an analysis that was made before, in this call or an earlier one.
+
+        Args:
+            name: of the analysis.
+            kind: its dataclass.
+
+        Returns:
+            The record; None where the analysis was not made.
+
+        Raises:
+            ValueError: it is of another kind.
+        """
+        found = self.records.get(name)
+        if found is None or isinstance(found, kind):
+            return found
+        try:
+            return msgspec.convert(found, kind)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"the record of analysis {name} is no {kind.__name__}: {error}") from error

@@ -86,25 +86,25 @@ def sentence(verdict: Verdict) -> str:
         >>> from jhrun.records import Check
         >>> rest = (None, None, "", "")
         >>> sentence(Verdict((Check("suite", "suspect", *rest), Check("twin", "not checked", *rest))))
-        'The figures below are to be doubted, for 1 of 2 checks is suspect (suite); not checked: twin.'
+        'These figures are to be doubted, for 1 of 2 checks is suspect (suite); not checked: twin.'
     """
     outcome, checks = verdict.outcome, verdict.checks
     n, names = len(checks), deciding(verdict)
     passed = sum(check.outcome == PASS for check in checks)
     if outcome == FAIL:
-        text = f"The figures below are not to be believed, for {len(names)} of {counted(n, 'check')} failed"
+        text = f"These figures are not to be believed, for {len(names)} of {counted(n, 'check')} failed"
     elif outcome == SUSPECT:
         are = "is" if len(names) == 1 else "are"
-        text = f"The figures below are to be doubted, for {len(names)} of {counted(n, 'check')} {are} suspect"
+        text = f"These figures are to be doubted, for {len(names)} of {counted(n, 'check')} {are} suspect"
     elif not passed:
-        text = "Nothing was checked, so that this says nothing of the figures below"
+        text = "Nothing was checked, so that this says nothing of the figures"
     elif outcome == INCOMPLETE:
         text = (
             f"Nothing odd was found, but not everything was checked: {passed} of {counted(n, 'check')} passed, "
             f"{len(names)} that a pass needs {'was' if len(names) == 1 else 'were'} not made"
         )
     else:
-        text = f"Nothing was found that speaks against the figures below: {passed} of {counted(n, 'check')} passed"
+        text = f"Nothing was found that speaks against the figures: {passed} of {counted(n, 'check')} passed"
     parts = [f"{text} ({', '.join(names)})" if names else text]
     for label, other in (("suspect", SUSPECT), ("not checked", NOT_CHECKED)):
         there = [c.name for c in checks if c.outcome == other and c.name not in names]

@@ -11,6 +11,7 @@ from jhrun.data import Part
 from jhrun.evaluation.analyses.curve import CURVE_EXAMPLES, EPSILONS, CurveAnalysis, radii, robust_curve
 from jhrun.evaluation.evaluate import evaluate
 from jhrun.evaluation.subject import Subject
+from jhrun.jsonio import as_plain
 
 
 class Threshold(nn.Module):
@@ -101,3 +102,13 @@ def test_its_time_is_that_of_all_its_searches():
     one, _ = subject()
     passes = sum(PGD(e, 20, 0.1).passes(2) for e in radii(one.epsilon) if e > 0)
     assert 0 < CurveAnalysis().seconds(one) < passes * 40
+
+
+def test_a_record_is_read_as_its_kind_also_from_an_earlier_call():
+    one, _ = subject()
+    record, *_ = CurveAnalysis()(one)
+    assert one.curve is None
+    for known in (record, as_plain(record)):
+        assert replace(one, records={"curve": known}).curve == record
+    with pytest.raises(ValueError, match="the record of analysis curve is no CurveRecord"):
+        _ = replace(one, records={"curve": {"points": 1}}).curve

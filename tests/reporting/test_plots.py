@@ -132,7 +132,12 @@ def test_a_matrix_has_its_numbers_where_they_belong():
 def test_values_that_are_all_alike_or_unknown_are_drawn_all_the_same(value, scale):
     columns = {"x": np.full(3, value), "y": np.full(3, value)}
     panels = (Panel("histogram", "x", x_scale=scale), Panel("lines", "x", (Series("y"),), y_scale=scale))
-    drawn_figure(figure(*panels, columns=columns)).draw_without_rendering()
+    drawing = drawn_figure(figure(*panels, columns=columns))
+    drawing.draw_without_rendering()
+    bars = drawing.axes[0].patches[0].get_data().values
+    assert bars.sum() == (0 if np.isnan(value) else 3)
+    drawn = np.isfinite(value) and (value > 0 or scale != "log")
+    assert bool(drawing.axes[1].containers) == drawn
 
 
 @pytest.mark.parametrize(

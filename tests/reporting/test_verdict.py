@@ -21,20 +21,20 @@ def verdict(**outcomes):
         (
             {"clean": PASS, "noise": FAIL, "range": FAIL, "suite": SUSPECT, "twin": NOT_CHECKED},
             "✗",
-            "The figures below are not to be believed, for 2 of 5 checks failed (noise, range); suspect: suite; "
+            "These figures are not to be believed, for 2 of 5 checks failed (noise, range); suspect: suite; "
             "not checked: twin.",
             "verdict: fail (noise, range): see report.html",
         ),
         (
             {"suite": SUSPECT, "clean": PASS, "converged": SUSPECT},
             "?",
-            "The figures below are to be doubted, for 2 of 3 checks are suspect (suite, converged).",
+            "These figures are to be doubted, for 2 of 3 checks are suspect (suite, converged).",
             "verdict: suspect (suite, converged): see report.html",
         ),
         (
             {"clean": PASS, "twin": NOT_CHECKED},
             "✓",
-            "Nothing was found that speaks against the figures below: 1 of 2 checks passed; not checked: twin.",
+            "Nothing was found that speaks against the figures: 1 of 2 checks passed; not checked: twin.",
             "verdict: pass (1 of 2 checks passed, 1 not made): see report.html",
         ),
         (
@@ -47,7 +47,7 @@ def verdict(**outcomes):
         (
             {},
             "…",
-            "Nothing was checked, so that this says nothing of the figures below.",
+            "Nothing was checked, so that this says nothing of the figures.",
             "verdict: incomplete (0 of 0 checks passed): see report.html",
         ),
     ],
