@@ -134,7 +134,7 @@ def commands(report: Report) -> list[Command]:
     Returns:
         Commands to be pasted.
     """
-    found = [Command("Reproduce the run", report.environment.command)]
+    found = [Command("Reproduce the run", pasteable(report.environment.command))]
     missing = remedy(report)
     if report.evaluation is None:
         found.append(Command("Evaluate it", _eval(report)))

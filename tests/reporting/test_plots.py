@@ -119,6 +119,20 @@ def test_small_values_can_be_told_apart_on_a_root_scale_and_labels_do_not_touch(
         assert "guessing" in [text.get_text() for text in drawing.legends[0].get_texts()]
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_the_numbers_of_epochs_do_not_touch(count):
+    columns = {"epoch": np.arange(1, 101), "y": np.linspace(0, 1, 100)}
+    panel = Panel("lines", "epoch", (Series("y"),), x_limits=(1, 100))
+    for narrow in (False, True):
+        drawing = drawn_figure(figure(*[panel] * count, columns=columns), narrow=narrow)
+        drawing.draw_without_rendering()
+        for axes in drawing.axes:
+            shown = [label for label in axes.get_xticklabels() if 1 <= label.get_position()[0] <= 100]
+            boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.x0)
+            assert len(boxes) >= 2
+            assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
 def test_a_matrix_has_its_numbers_where_they_belong():
     columns = {"class": np.array(list("aabb")), "as": np.array(list("abab")), "n": np.array([5, 1, 0, 7])}
     panel = Panel("matrix", "as", (Series("n"),), by="class")

@@ -76,8 +76,8 @@ def root_scale(axes: Axes, values: NDArray[Any]) -> None:
     axes.set_xscale("function", functions=(_root, _square))
     end = float(values.max(initial=0.0)) or 1.0
     axes.set_xlim(-4e-4 * end, 1.04 * end)
-    # a letter's share of the axis, whose inches are known from its place in the grid
-    letter = 0.053 * _columns(axes) / axes.figure.figbbox.width * axes.figure.dpi
+    # a letter's share of the axis
+    letter = 0.053 / inches(axes)
     chosen: dict[float, str] = {}
     for value in sorted(set(values.tolist()), reverse=True):
         text = f"{value:.3g}"
@@ -109,10 +109,11 @@ def symlog_scale(axes: Axes, values: NDArray[Any], decades: int = 8) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _columns(axes: Axes) -> int:
-    """How many panels lie beside each other."""
+def inches(axes: Axes) -> float:
+    """How much room a panel has across, from its place in the grid."""
     place = axes.get_subplotspec()
-    return 1 if place is None else place.get_gridspec().ncols
+    columns = 1 if place is None else place.get_gridspec().ncols
+    return float(axes.figure.figbbox.width / axes.figure.dpi / columns)
 
 
 def _root(x: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jhrun.records import Panel, Series
 from jhrun.reporting.drawing import COLOURS, STYLES
-from jhrun.reporting.plots.axes import Columns, groups_of, labelled, percent, plain, root_scale, words
+from jhrun.reporting.plots.axes import Columns, groups_of, inches, labelled, percent, plain, root_scale, words
 
 FEW = 30
 """Points of a line with intervals: fewer are marked."""
@@ -74,7 +74,7 @@ def _scales(axes: Axes, panel: Panel, columns: Columns) -> None:
     elif panel.x_scale != "linear":
         axes.set_xscale(panel.x_scale)
     elif columns[panel.x].dtype.kind in "iu":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=max(3, int(1.4 * inches(axes))), integer=True))
     if panel.x_limits is not None:
         axes.set_xlim(*panel.x_limits)
     if panel.share:
