@@ -12,7 +12,7 @@ from jhrun.cli import main
 from jhrun.commands.analysis import estimator
 from jhrun.config import objects
 from jhrun.config import stored as config
-from jhrun.jsonio import read_json
+from jhrun.jsonio import read_json, write_json
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 ALL = "analysis=[verdict,curve,curvature,slices]"
@@ -152,6 +152,34 @@ def test_what_is_there_is_never_replaced(tiny, jhrun, asked, told):
     assert told in err
     assert "name=NAME" in err
     assert sorted(path.stem for path in (run / "eval/x/analyses").glob("*.json")) == ["curve", "verdict"]
+
+
+EVIL = "from pathlib import Path\n\nPath('executed').touch()\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        # of what is stored only the evaluation's own settings are taken, and plugins are none of them
+        ({"plugins": ["evil"]}, 0),
+        ({"plugins": ["evil"], "attack": {"fgsm": {"_target_": "evil.Attack"}}}, 7),
+        ({"attack": {"fgsm": {"_target_": "os.system"}}}, 7),
+        ({"subset": "many"}, 2),
+        ({"attack": 3}, 4),
+    ],
+)
+def test_a_strangers_evaluation_executes_nothing(tiny, jhrun, changed, code):
+    run = tiny("evaluate=false")
+    Path("evil.py").write_text(EVIL)
+    assert jhrun("eval", "run=run", "attack=fgsm", "subset=40", "analysis=quick_verdict", "name=x")[0] == 0
+    path = run / "eval/x/request.json"
+    kept = read_json(path)
+    write_json(path, kept | {"call": kept["call"] | changed})
+    found, _, err = jhrun("eval", "run=run", "name=x", "analysis=slices")
+    assert found == code, err
+    assert err.count("\n") == (code != 0)
+    assert not Path("executed").exists()
+    assert (run / "eval/x/analyses/slices.json").exists() == (code == 0)
 
 
 def test_an_interrupted_analysis_is_made_again_and_those_before_it_are_not(tiny, jhrun, monkeypatch):

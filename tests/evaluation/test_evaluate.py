@@ -189,7 +189,9 @@ def test_logits_that_are_not_finite_give_no_accuracy(part):
 
 
 def test_what_is_saved_is_loaded_again(part, tmp_path):
-    result = evaluate(Threshold(), part, {"fgsm": FGSM(0.1)}, seed=0)
+    attacks = {"fgsm": FGSM(0.1), "back": Returning(0.11)}
+    result = evaluate(Threshold(), part, attacks, seed=0)
+    assert not torch.equal(result.attacked["back"], result.last["back"])
     index = torch.arange(len(part)) * 3
     save(tmp_path, result, index)
     each, images = load(tmp_path)
