@@ -86,6 +86,14 @@ class _Lasting:
             other.write(f"warning: {name} cannot be written ({error.strerror or error}); the work goes on\n")
 
 
+def room() -> int | None:
+    """How many letters a line of standard output has room for; None where it is no terminal."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 @contextmanager
 def lasting_output() -> Iterator[None]:
     """Inside, ``sys.stdout`` and ``sys.stderr`` are there and raise nothing."""

@@ -12,7 +12,7 @@ import pytest
 
 from jhrun.config import stored
 from jhrun.config.groups import conf
-from jhrun.reporting import cells_in, is_sweep
+from jhrun.reporting.leaderboard import cells_in, is_sweep
 
 ROOT = Path(__file__).parents[1]
 

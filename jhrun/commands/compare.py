@@ -4,15 +4,16 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from jhrun.commands.progress import Progress
 from jhrun.config import stored
 from jhrun.config.groups import brought
 from jhrun.errors import ConfigError, RunError, pasteable
 from jhrun.folder import RunFolder
-from jhrun.jsonio import as_json, as_plain, read_json
-from jhrun.reporting import Cell, as_tex, as_text, cells_in, compare_cells, is_sweep
+from jhrun.jsonio import as_json, as_plain, read_record
+from jhrun.reporting.compared import as_tex, as_text, compare_cells
+from jhrun.reporting.leaderboard import BoardDocument, Cell, cells_in, is_sweep
+from jhrun.terminal import room
 
 
 def run(arguments: Sequence[str], *, form: str | None = None) -> None:
@@ -39,7 +40,7 @@ def run(arguments: Sequence[str], *, form: str | None = None) -> None:
     if form == "--json":
         text = as_json(as_plain(table)).rstrip()
     else:
-        text = as_tex(table) if form == "--tex" else pasteable(as_text(table))
+        text = as_tex(table) if form == "--tex" else pasteable(as_text(table, room()))
     print(text, file=sys.stdout)
 
 
@@ -69,24 +70,20 @@ def cells_of(argument: str) -> list[Cell]:
 
 
 def _row(folder: Path, rank: int) -> list[Cell]:
-    """The cells of a leaderboard's row; a run that was never begun has no folder."""
-    record: dict[str, Any] = read_json(folder / "leaderboard.json")
-    try:
-        rows = len(record["rows"])
-        cells = [cell for cell in record["cells"] if cell["row"] == rank - 1]
-        runs = [cell["run"] and _place(folder, str(cell["run"])) for cell in cells]
-        begun = [found for run in runs if run for found in cells_in(run, stored.read)]
-        never = [
-            Cell(None, None, tuple(map(str, cell["overrides"])), str(cell["state"]), cell["error"])
-            for cell, run in zip(cells, runs, strict=True)
-            if not run
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        what = f"is no leaderboard ({type(error).__name__}: {error})"
-        raise RunError(what, str(folder / "leaderboard.json"), "make it anew: jhrun report") from error
-    if not cells:
-        raise RunError(f"there is no row {rank}", str(folder), f"its rows are 1 to {rows}")
-    return [*begun, *never]
+    """The cells of a leaderboard's rows of a rank; a run that was never begun has no folder."""
+    board = read_record(folder / "leaderboard.json", BoardDocument)
+    places = {place for place, row in enumerate(board.rows) if row.rank == rank}
+    if not places:
+        ranks = ", ".join(str(row.rank) for row in board.rows if row.rank is not None)
+        there = f"its ranks are {ranks}" if ranks else "none of its rows is ranked: name the runs"
+        raise RunError(f"there is no row of rank {rank}", str(folder), there)
+    found: list[Cell] = []
+    for cell in board.cells:
+        if cell.row in places and cell.run:
+            found += cells_in(_place(folder, cell.run), stored.read)
+        elif cell.row in places:
+            found.append(Cell(None, None, cell.overrides, cell.state, cell.error))
+    return found
 
 
 def _place(folder: Path, run: str) -> Path:

@@ -19,6 +19,7 @@ from jhrun.evaluation.estimate import expected_seconds
 from jhrun.reporting import tables
 from jhrun.reporting.words import counted, duration
 from jhrun.sweeps import Job
+from jhrun.terminal import room
 from jhrun.training import Trainer
 from jhrun.training.state import optimizer_tensors
 
@@ -72,7 +73,7 @@ def say_estimate(jobs: Sequence[Job]) -> None:
             all_found += [found] * len(of_one)
             times = duration(found.training), duration(found.attacks)
             rows.append((of_one[0].label, str(len(of_one)), *times, f"{found.disk / 1e6:.0f} MB"))
-    tell(f"\n{tables.plain(rows)}\n")
+    tell(f"\n{tables.plain(rows, width=room())}\n")
     training, attacks = (sum(getattr(e, part) for e in all_found) for part in ("training", "attacks"))
     disk = sum(e.disk for e in all_found) / 1e9
     tell(

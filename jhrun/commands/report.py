@@ -9,12 +9,14 @@ from pathlib import Path
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import disk_named, logged, records_read, resources_named, tell
 from jhrun.config import stored
-from jhrun.config.groups import nearest
+from jhrun.config.groups import brought, nearest
 from jhrun.errors import ConfigError, RunError, pasteable
 from jhrun.folder import RunFolder
 from jhrun.jsonio import write_json
-from jhrun.reporting import cells_in, headline, is_sweep, plain, verdict_lines, write_leaderboard, write_report
+from jhrun.reporting import headline, verdict_lines, write_report
+from jhrun.reporting.leaderboard import as_text, cells_in, is_sweep, write_leaderboard
 from jhrun.sweeps import Lock
+from jhrun.terminal import room
 
 
 def run(paths: Sequence[str], *, paper: bool = False, evaluation: str | None = None) -> None:
@@ -57,8 +59,8 @@ def run(paths: Sequence[str], *, paper: bool = False, evaluation: str | None = N
         output = Path("outputs/leaderboard").absolute() / name
     with disk_named(output), Progress("reading the runs"):
         cells = [cell for path in folders for cell in cells_in(path, stored.read)]
-        table = write_leaderboard(cells, output, paper=paper)
-    tell(f"{plain(table)}\n\nreport: {output / 'leaderboard.html'}\n{output}")
+        board = write_leaderboard(cells, output, brought("train"), paper=paper)
+    tell(f"{as_text(board, room())}\n\nreport: {output / 'leaderboard.html'}\n{output}")
 
 
 def _pin(folder: RunFolder, name: str) -> None:

@@ -23,16 +23,18 @@ from jhrun.commands.signals import stop_at_step
 from jhrun.commands.watching import watched
 from jhrun.config import grid, stored
 from jhrun.config.compose import complete, explained, hydra_ready
+from jhrun.config.groups import brought
 from jhrun.config.overrides import prepare
 from jhrun.config.plugins import Code, code_reader
 from jhrun.errors import INTERRUPTED as STOPPED
 from jhrun.errors import PREEMPTED, UNFINISHED, ConfigError, JhrunError
-from jhrun.reporting import cells_in, tables, write_leaderboard
+from jhrun.reporting import tables
+from jhrun.reporting.leaderboard import as_text, cells_in, write_leaderboard
 from jhrun.reporting.words import counted, duration
 from jhrun.sweeps import Job, SweepFolder, identity, run_job
 from jhrun.sweeps.halt import WORKING, Halt
 from jhrun.sweeps.job import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING
-from jhrun.terminal import lasting_output
+from jhrun.terminal import lasting_output, room
 
 _WAIT = 1.0
 """Seconds between two looks at jobs that other processes work on."""
@@ -218,14 +220,14 @@ def _say_plan(folder: SweepFolder, jobs: Sequence[Job]) -> None:
     tell(f"sweep of {counted(len(jobs), 'job')} ({told}) in {folder.path}")
 
 
-def show(folder: SweepFolder) -> list[tables.Row]:
+def show(folder: SweepFolder) -> str:
     """Write a sweep's leaderboard, as it stands.
 
     Args:
         folder: of the sweep.
 
     Returns:
-        Its table, header first; nothing where it could not be written.
+        Its table; empty where it could not be written.
     """
     try:
         with (folder.jobs / ".leaderboard").open("a") as turn:
@@ -233,10 +235,11 @@ def show(folder: SweepFolder) -> list[tables.Row]:
             fcntl.flock(turn, fcntl.LOCK_EX)
             cells = cells_in(folder.path, stored.read)
             paper = any((cell.config or {}).get("paper") for cell in cells)
-            return write_leaderboard(cells, folder.path, paper=paper)
+            board = write_leaderboard(cells, folder.path, brought("train"), paper=paper)
+            return as_text(board, room())
     except (JhrunError, OSError) as error:
         tell(f"warning: the leaderboard could not be written ({error})")
-        return []
+        return ""
 
 
 def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
@@ -247,7 +250,7 @@ def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
         seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f}"
         path = str(log.relative_to(folder.path)) if log.is_file() else "–"
         rows.append((str(job.number), job.label, record["state"], seconds, path, record["error"] or ""))
-    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5))}")
+    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5), width=room())}")
     if found := show(folder):
-        tell(f"\n{tables.plain(found, words=(0, 1))}")
+        tell(f"\n{found}")
     tell(f"\nleaderboard: {folder.path / 'leaderboard.html'}\n{folder.path}")

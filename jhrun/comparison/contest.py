@@ -24,7 +24,7 @@ class Method:
     """
 
     label: str
-    seeds: tuple[int, ...]
+    seeds: tuple[int | str, ...]
     clean: Right
     worst: Right
     cost: float | None = None
@@ -99,6 +99,25 @@ def contest(methods: Sequence[Method]) -> Contest:
         for (i, j), (clean, worst), p in zip(places, found, corrected, strict=True)
     ]
     return Contest(tuple(pairs), tuple(ranks([float(m.worst.mean()) for m in methods], table)))
+
+
+def against(best: Method, others: Sequence[Method]) -> list[float]:
+    """Whether methods can be told from one of them in the worst case.
+
+    Args:
+        best: the one.
+        others: with the same images in the same order.
+
+    Returns:
+        For each of the others p of no difference, on the seeds that both have, corrected over all (Holm); 1 before
+        the correction where they have no seed together.
+    """
+    found = []
+    for other in others:
+        shared = [seed for seed in other.seeds if seed in best.seeds]
+        one, two = (m.worst[[m.seeds.index(seed) for seed in shared]] for m in (best, other))
+        found.append(_difference(one, two).p if shared else 1.0)
+    return holm(found)
 
 
 def _both(one: Method, other: Method) -> tuple[Difference | Discordance, Difference | Discordance]:

@@ -1,6 +1,7 @@
 """What the figures share: a palette, lines, and how a figure becomes a file."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib import rc_context
@@ -13,6 +14,9 @@ line styles say the same on paper without colours."""
 
 COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 """The same for many lines, without the yellow, which white paper swallows."""
+
+Look = Mapping[str, Any]
+"""How matplotlib draws a mark."""
 
 STYLES = ("-", "--", "-.", ":")
 """For lines beyond as many as there are colours."""

@@ -1,6 +1,6 @@
 """The ladder: how methods stand in the worst case, and how far cheaper attacks flatter them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +12,12 @@ from matplotlib.patches import Patch
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
-from jhrun.reporting.drawing import BLUE, RED
+from jhrun.reporting.drawing import BLUE, RED, Look
 from jhrun.reporting.text import cell, drawn, one_line
 from jhrun.reporting.verdict import SYMBOLS
 
 PALE = "#B3D4E8"
 """The blue of the worst case, beside the full blue of what is certified."""
-
-Look = Mapping[str, Any]
-"""How matplotlib draws a mark."""
 
 _LETTER, _SMALL = 10, 8.5
 _SIDE, _COLUMN, _PITCH, _FOOT, _LINE = 0.14, 0.76, 0.5, 0.28, 0.19

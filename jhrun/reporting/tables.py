@@ -11,6 +11,8 @@ from jhrun.reporting.words import counted, duration
 
 Row = tuple[str, ...]
 ACCURACY: Row = ("", "accuracy", "95 % interval", "n", "ε")
+SHORTEST = 12
+"""Letters of a word that a narrow terminal shows at least."""
 MISSING_CHECKS = "the missing checks are made by"
 TASK: Row = ("", "held-out points", "n")
 STRUCTURE = {"asymmetry": "‖J − Jᵀ‖_F", "off_diagonal": "Σ_{i≠j} H_ij²"}
@@ -140,9 +142,24 @@ def history(evaluations: Mapping[str, Evaluated]) -> list[Row]:
     return rows
 
 
-def plain(table: list[Row], words: Sequence[int] = (0,)) -> str:
-    """A table, header first, in letters; columns of words begin on the left, those of numbers end on the right."""
+def plain(table: Sequence[Row], words: Sequence[int] = (0,), width: int | None = None) -> str:
+    """A table in letters; columns of words begin on the left, those of numbers end on the right.
+
+    Args:
+        table: header first.
+        words: the columns of words.
+        width: letters that have room; the longest words are cut until the lines fit, and none below ``SHORTEST``
+            letters; None for as many as it takes.
+
+    Returns:
+        A line for each row, and one below the header.
+    """
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    over = 0 if width is None else sum(widths) + 2 * (len(widths) - 1) - width
+    while over > 0 and (longest := max((widths[i] for i in words), default=0)) > SHORTEST:
+        widths[next(i for i in words if widths[i] == longest)] -= 1
+        over -= 1
+    table = [tuple(map(_cut, row, widths)) for row in table]
     lines = [
         "  ".join(
             cell.ljust(width) if i in words else cell.rjust(width)
@@ -152,6 +169,10 @@ def plain(table: list[Row], words: Sequence[int] = (0,)) -> str:
     ]
     lines.insert(1, "─" * len(lines[0]))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def markdown(table: list[Row]) -> str:

@@ -144,8 +144,8 @@ def test_what_is_no_run(runs, jhrun, tmp_path):
     assert jhrun("report", str(one), str(runs / "jacobian0"))[0] == 0
     (board,) = (tmp_path / "outputs/leaderboard").iterdir()
     assert "name one of its rows, as in " in refused(jhrun, board)[1]
-    assert "there is no row 3" in refused(jhrun, f"{board}:3")[1]
-    assert "there is no row 0" in refused(jhrun, f"{board}:0")[1]
+    assert "there is no row of rank 3" in refused(jhrun, f"{board}:3")[1]
+    assert "there is no row of rank 0" in refused(jhrun, f"{board}:0")[1]
     assert jhrun("compare", f"{board}:1", f"{board}:2")[0] == 0
 
 

@@ -10,14 +10,14 @@ from jhrun.comparison import CAVEAT, seeds_needed
 from jhrun.config.groups import brought
 from jhrun.errors import RunError
 from jhrun.jsonio import as_json, as_plain
-from jhrun.reporting import as_tex, as_text
+from jhrun.reporting.compared import as_tex, as_text
 from jhrun.reporting.compared.result import compared
-from jhrun.reporting.compared.settings import Settings
 from jhrun.reporting.joined import Outcome
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.columns import Value
 from jhrun.reporting.leaderboard.configuration import leaves
 from jhrun.reporting.leaderboard.entries import Entry
+from jhrun.reporting.leaderboard.settings import Settings
 from jhrun.reporting.leaderboard.shared import Attack, Trial
 
 FILES = brought("train")

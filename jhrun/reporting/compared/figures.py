@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jhrun.comparison import Difference, Discordance, Mean
+from jhrun.reporting.leaderboard.shared import Attack
 
 SCHEMA_VERSION = 1
 
@@ -75,7 +75,7 @@ class Compared:
     """
 
     schema_version: int
-    attacks: tuple[Mapping[str, Any], ...]
+    attacks: tuple[Attack, ...]
     images: int
     total: int
     methods: tuple[MethodFigures, ...]

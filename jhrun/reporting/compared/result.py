@@ -11,12 +11,13 @@ from jhrun.jsonio import read_record
 from jhrun.records import EnvironmentRecord, StatusRecord
 from jhrun.reporting.compared.figures import SCHEMA_VERSION, Compared, MethodFigures, PairFigures
 from jhrun.reporting.compared.lineup import WHERE, Lineup, line_up
-from jhrun.reporting.compared.settings import EVALUATION, Files, Settings
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.columns import PACE
 from jhrun.reporting.leaderboard.entries import Entry, read_entry
+from jhrun.reporting.leaderboard.names import name_rows
 from jhrun.reporting.leaderboard.notes import named
-from jhrun.reporting.leaderboard.rows import Row, rows_of, tell_apart
+from jhrun.reporting.leaderboard.rows import rows_of
+from jhrun.reporting.leaderboard.settings import EVALUATION, Files, Settings
 from jhrun.reporting.text import one_line
 
 
@@ -50,7 +51,7 @@ def compared(entries: Sequence[Entry], files: Files) -> Compared:
         RunError: likewise.
     """
     rows = rows_of(entries)
-    _name(rows, files)
+    name_rows(rows, files)
     line = line_up(rows)
     settings = Settings([row.leaves for row in line.rows], files)
     _seeds_shared(line)
@@ -63,7 +64,7 @@ def compared(entries: Sequence[Entry], files: Files) -> Compared:
         keys["seed"] = seeds
     return Compared(
         SCHEMA_VERSION,
-        tuple(attack._asdict() for attack in line.shared.attacks),
+        line.shared.attacks,
         line.shared.n,
         line.shared.total,
         _methods(line, found.ranks[::-1]),
@@ -86,21 +87,6 @@ def _methods(line: Lineup, ranks: Sequence[int]) -> tuple[MethodFigures, ...]:
         )
         for method, rank, runs in zip(line.methods, ranks, line.runs, strict=True)
     )
-
-
-def _name(rows: Sequence[Row], files: Files) -> None:
-    """Give each row what tells it from the others; else what was typed, or its folder's name."""
-    known = [row for row in rows if row.leaves]
-    labels = Settings([row.leaves for row in known], files).labels()
-    for row, label in zip(known, labels, strict=True):
-        row.label = label
-    for row in rows:
-        cell = row.entries[0].cell
-        if not row.label and cell.folder is not None:
-            row.label = one_line(cell.folder.name)
-        elif not row.label:
-            row.label = one_line(" ".join(word for word in cell.overrides if not word.startswith("seed=")))
-    tell_apart(rows)
 
 
 def _seeds_shared(line: Lineup) -> None:

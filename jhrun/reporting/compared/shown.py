@@ -18,11 +18,12 @@ MOST = 10
 DIRECTION = "Differences are in points, with 95 % intervals."
 
 
-def as_text(found: Compared) -> str:
+def as_text(found: Compared, width: int | None = None) -> str:
     """A comparison in a few lines.
 
     Args:
         found: it.
+        width: letters that a table has room for; None for as many as it takes.
 
     Returns:
         The table of the methods, a paragraph for each pair, the keys that differ, the warnings.
@@ -31,19 +32,19 @@ def as_text(found: Compared) -> str:
     if len(pairs) > MOST:
         pairs = tuple(pair for pair in pairs if best & {pair.one, pair.other})
     more = len(found.pairs) - len(pairs)
-    blocks = [plain(_table(found)), f"{over(found)} {DIRECTION}", *(told(pair) for pair in pairs)]
+    blocks = [plain(_table(found), width=width), f"{over(found)} {DIRECTION}", *(told(pair) for pair in pairs)]
     blocks += [f"{counted(more, 'pair')} more, none with a method of rank 1: --json has them."] if more else []
     names = [method.label for method in found.methods]
     keys = [("", *found.keys), *zip(names, *found.keys.values(), strict=True)]
-    blocks += [f"keys that differ:\n{plain(keys, range(len(keys[0])))}"] if found.keys else []
+    blocks += [f"keys that differ:\n{plain(keys, range(len(keys[0])), width)}"] if found.keys else []
     return "\n\n".join([*blocks, "\n".join(f"warning: {text}" for text in found.warnings)]).rstrip()
 
 
 def over(found: Compared) -> str:
     """What the worst case is over, a sentence."""
     first = found.attacks[0]
-    names = ", ".join(attack["name"] for attack in found.attacks)
-    at = f"ε = {ball(first['epsilon'], first['norm'])}"
+    names = ", ".join(attack.name for attack in found.attacks)
+    at = f"ε = {ball(first.epsilon, first.norm)}"
     return f"Worst case over {names} at {at}, on {sample(found.images, found.total)}."
 
 

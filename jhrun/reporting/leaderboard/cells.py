@@ -1,6 +1,6 @@
 """The cells of a leaderboard: what was to be run, and how each stands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from jhrun.reporting.text import one_line
 
 FAILED, FINISHED, RUNNING, WAITING = "failed", "finished", "running", "waiting"
 
-Reader = Callable[[Path], dict[str, Any]]
+Config = Mapping[str, Any]
+"""Resolved plain values, of any shape."""
+
+Reader = Callable[[Path], Config]
 """Reads a ``config.yaml``: ``jhrun.config.stored.read``."""
 
 
@@ -30,7 +33,7 @@ class Cell:
     """
 
     folder: Path | None
-    config: dict[str, Any] | None = None
+    config: Config | None = None
     overrides: Sequence[str] = ()
     state: str | None = None
     error: str | None = None
@@ -99,7 +102,7 @@ def _run_cell(folder: RunFolder, read: Reader) -> Cell:
     return Cell(folder.path, config, (), None if error is None else FAILED, error)
 
 
-def _config(folder: RunFolder, read: Reader) -> tuple[dict[str, Any] | None, str | None]:
+def _config(folder: RunFolder, read: Reader) -> tuple[Config | None, str | None]:
     """A run's configuration, or why it cannot be read."""
     # that of report.json, where it is the newer one: JSON is read twenty times faster than YAML, and there may be
     # ten thousand runs

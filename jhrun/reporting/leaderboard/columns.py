@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from jhrun.records import AttackRecord, Proportion
 from jhrun.records.words import radius
@@ -194,7 +193,7 @@ def share(record: Proportion) -> Value:
     return Value(record.accuracy, record.ci95)
 
 
-def number(value: Any) -> float:
+def number(value: object) -> float:
     """A number, finite and not absurd.
 
     Args:

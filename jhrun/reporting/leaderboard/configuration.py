@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypeAlias
 
 from jhrun.reporting import words
 from jhrun.reporting.text import one_line
@@ -16,10 +16,14 @@ INDIFFERENT = frozenset({
 CODE = "code"
 """Stands among a row's keys for the hash of the source that its runs were made with."""
 
-Leaves = dict[str, Any]
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+"""A value as JSON has it."""
+
+Leaves: TypeAlias = dict[str, Plain]
+"""Values by dotted keys."""
 
 
-def leaves(config: Mapping[str, Any]) -> Leaves:
+def leaves(config: Mapping[str, object]) -> Leaves:
     """The leaves that make a configuration, by dotted keys.
 
     Args:
@@ -33,7 +37,7 @@ def leaves(config: Mapping[str, Any]) -> Leaves:
         {'solver.n': {'0': 2, '50': 4}, 'penalties.0.of': 'loss'}
     """
     # JSON writes a schedule's epochs as text, YAML as numbers
-    found = {key: value for key, value in _flat(_plain(config), "") if not _indifferent(key)}
+    found: Leaves = {key: value for key, value in _flat(_plain(config), "") if not _indifferent(key)}
     dataset = config.get("dataset")
     if isinstance(dataset, dict) and "download" in dataset:
         found.pop("dataset.root", None)
@@ -75,7 +79,7 @@ def differing(all_leaves: Iterable[Leaves]) -> list[str]:
     return [key for key, values in seen.items() if len(values) > 1 or (count[key] < total and key != CODE)]
 
 
-def shown(value: Any) -> str:
+def shown(value: Plain) -> str:
     """A leaf's value in a few words: of a class its name alone.
 
     Args:
@@ -91,12 +95,12 @@ def shown(value: Any) -> str:
     return "null" if value is None else one_line(words.schedule(value))
 
 
-def class_name(value: Any) -> str:
+def class_name(value: Plain) -> str:
     """The last part of a dotted path."""
     return shown(value).rsplit(".", 1)[-1]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Plain:
     """As JSON has it: keys are texts, a whole number is an integer, and what is no JSON is text."""
     if isinstance(value, Mapping):
         return {one_line(key): _plain(item) for key, item in value.items()}
@@ -111,8 +115,8 @@ def _plain(value: Any) -> Any:
     return one_line(value)
 
 
-def _flat(node: Any, prefix: str) -> Iterable[tuple[str, Any]]:
-    items: Iterable[tuple[Any, Any]]
+def _flat(node: Plain, prefix: str) -> Iterable[tuple[str, Plain]]:
+    items: Iterable[tuple[str | int, Plain]]
     if isinstance(node, dict) and node and not _is_schedule(node):
         items = node.items()
     elif isinstance(node, list) and node and all(isinstance(item, dict) for item in node):
@@ -124,7 +128,7 @@ def _flat(node: Any, prefix: str) -> Iterable[tuple[str, Any]]:
         yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
 
 
-def _is_schedule(node: dict[str, Any]) -> bool:
+def _is_schedule(node: Leaves) -> bool:
     return all(_is_number(key) for key in node) or set(node) in ({"interpolate"}, {"cosine"})
 
 
@@ -136,5 +140,10 @@ def _is_number(key: str) -> bool:
     return True
 
 
+def section(key: str) -> str:
+    """The part of a configuration that a key belongs to: a group's name, or the key of a single value."""
+    return key.split(".", 1)[0]
+
+
 def _indifferent(key: str) -> bool:
-    return key in INDIFFERENT or key.split(".", 1)[0] in INDIFFERENT
+    return key in INDIFFERENT or section(key) in INDIFFERENT

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -10,6 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from jhrun.reporting.drawing import COLOURS, STYLES, draw_line, plain
 from jhrun.reporting.leaderboard.entries import CURVES, Curve, Entry
 from jhrun.reporting.leaderboard.rows import Row
+from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.tables import STRUCTURE
 from jhrun.reporting.text import drawn, one_line
 
@@ -19,6 +19,9 @@ MOST_CONFIGURATIONS = 12
 MOST_SEEDS = 10
 """So many seeds of each are drawn."""
 
+MOST_PANELS = 3
+"""So many stand side by side."""
+
 Points = Callable[[Curve], Sequence[float]]
 
 
@@ -27,23 +30,28 @@ def drawn_rows(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if any(entry.curve for entry in row.entries)][:MOST_CONFIGURATIONS]
 
 
-def curves_figure(rows: Sequence[Row]) -> Figure:
+def curves_figure(rows: Sequence[Row], *, narrow: bool = False) -> Figure:
     """Loss, accuracy or structure, and penalty of each run, against parameter updates.
 
     Args:
         rows: at most as many as ``drawn_rows`` gives.
+        narrow: whether the panels are stacked, for a telephone or for a column of print.
 
     Returns:
         One panel for each figure that any of the runs has; what is positive on a logarithmic axis.
     """
     runs = [(number, row, entry) for number, row in enumerate(rows) for entry in _entries(row)]
     panels = [p for p in _panels() if any(_known(p[2](entry.curve)) for _, _, entry in runs)]
-    lines = math.ceil(len(rows) / 2)
-    figure = Figure(figsize=(4 * max(1, len(panels)), 3.1 + 0.24 * lines), layout="constrained")
+    columns = 1 if narrow else min(max(1, len(panels)), MOST_PANELS)
+    stacked, names = math.ceil(len(panels) / columns), len(rows) if narrow else math.ceil(len(rows) / 2)
+    size = (NARROW, 2.4) if narrow else (WIDE, 2.6 if columns > 1 else 3.6)
+    figure = Figure(figsize=(size[0], size[1] * max(1, stacked) + 0.24 * names), layout="constrained")
     if not panels:
         return figure
-    grid = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (title, scale, points) in zip(grid, panels, strict=True):
+    grid = figure.subplots(stacked, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    for axes, (title, scale, points) in zip(grid, panels, strict=False):
         for number, row, entry in runs:
             colour, style = COLOURS[number % len(COLOURS)], STYLES[number // len(COLOURS) % len(STYLES)]
             pairs = zip(entry.curve["steps"], points(entry.curve), strict=True)
@@ -58,23 +66,25 @@ def curves_figure(rows: Sequence[Row]) -> Figure:
     handles = []
     for number, row in enumerate(rows):
         colour, style = COLOURS[number % len(COLOURS)], STYLES[number // len(COLOURS) % len(STYLES)]
-        handles += grid[0].plot([], [], style, color=colour, label=drawn(row.label))
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(2, len(rows)), frameon=False)
+        handles += grid[0].plot([], [], style, color=colour, label=drawn(row.label, 44 if narrow else 60))
+    figure.legend(
+        handles=handles, loc="outside lower left", ncols=1 if narrow else 2, frameon=False, fontsize="small"
+    )
     return figure
 
 
-def curves_data(rows: Sequence[Row]) -> dict[str, list[Any]]:
+def curves_data(rows: Sequence[Row]) -> dict[str, list[object]]:
     """What ``curves_figure`` shows: a line for each run and epoch, the run by its configuration and seed."""
     runs = [(row.label, entry) for row in rows for entry in _entries(row)]
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, list[object]] = {
         "configuration": [label for label, entry in runs for _ in entry.curve["epoch"]],
         "seed": [entry.seed for _, entry in runs for _ in entry.curve["epoch"]],
         "run": [one_line(entry.cell.folder) for _, entry in runs for _ in entry.curve["epoch"]],
     }
     for key in CURVES:
-        columns[key] = [None if math.isnan(v) else v for _, entry in runs for v in entry.curve[key]]
-    for key in ("epoch", "steps"):
-        columns[key] = [None if v is None else int(v) for v in columns[key]]
+        whole = key in {"epoch", "steps"}
+        values = [v for _, entry in runs for v in entry.curve[key]]
+        columns[key] = [None if math.isnan(v) else int(v) if whole else v for v in values]
     return columns
 
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from jhrun.errors import JhrunError
 from jhrun.folder import RunFolder, refuse_unsafe
@@ -49,6 +49,7 @@ class Entry:
         leaves: its configuration by dotted keys, without what changes no result; None where there is none.
         code: a hash of the source it ran; None where its environment was not read.
         seed: as configured, None where that is not known.
+        command: by which it can be trained again; empty where that is not known.
         when: when it ended or else began, ISO 8601; empty where it is not known.
         values: its figures; none where it has not finished.
         verdict: of its headline, or None.
@@ -64,9 +65,10 @@ class Entry:
     cell: Cell
     state: str
     error: str | None = None
-    leaves: dict[str, Any] | None = None
+    leaves: configuration.Leaves | None = None
     code: str | None = None
     seed: int | str | None = None
+    command: str = ""
     when: str = ""
     values: dict[Column, Value] = field(default_factory=dict)
     verdict: str | None = None
@@ -126,6 +128,7 @@ def _read(plain: Entry, folder: Path, report: Report) -> Entry:
         plain.leaves,
         code=one_line(report.environment.code),
         seed=plain.seed,
+        command=report.environment.command,
         when=one_line(status.ended or status.started or ""),
         values=values if finished else {},
         verdict=report.verdict.outcome if finished and report.verdict else None,
@@ -160,7 +163,7 @@ def _broken(plain: Entry, error: str) -> Entry:
     )
 
 
-def _seed(config: Mapping[str, Any]) -> int | str | None:
+def _seed(config: Mapping[str, object]) -> int | str | None:
     seed = config.get("seed")
     return seed if seed is None or (isinstance(seed, int) and abs(seed) < 2**64) else one_line(seed)
 

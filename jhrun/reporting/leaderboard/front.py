@@ -1,23 +1,29 @@
 """The Pareto front of clean against worst-case accuracy: what no other configuration beats in both."""
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from jhrun.reporting.drawing import BLUE, plain
+from jhrun.reporting.drawing import BLUE, Look, plain
+from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic, is_worst
-from jhrun.reporting.leaderboard.rows import Board, Row
-from jhrun.reporting.text import drawn
+from jhrun.reporting.leaderboard.rows import Row
+from jhrun.reporting.plots import NARROW, WIDE
+from jhrun.reporting.text import cell, drawn
 
 MOST_INTERVALS = 60
 """From so many points on those behind the front are drawn without their intervals."""
 
 MOST_NAMED = 12
-"""So many of the front's points have their number beside them; the table has all."""
+"""So many of the front's points have their name beside them; the table has all."""
+
+_LINE = 12
+"""Points from one name to the next."""
 
 
 def eligible(board: Board) -> list[Row]:
@@ -59,47 +65,77 @@ def front(board: Board) -> list[Row]:
     return chosen
 
 
-def front_figure(board: Board) -> Figure:
-    """Both figures of each eligible row with their intervals, and the front as a line; numbers are ranks."""
+def front_figure(board: Board, *, narrow: bool = False) -> Figure:
+    """Both figures of each eligible row with their intervals, and the front as a staircase with names.
+
+    Args:
+        board: of all rows, at least one of them eligible.
+        narrow: whether it is for a telephone, or for a column of print.
+
+    Returns:
+        The figure. Below and left of the staircase nothing is better in both figures.
+    """
     best, rows = front(board), eligible(board)
-    figure = Figure(figsize=(6.4, 4.9), layout="constrained")
+    figure = Figure(figsize=(NARROW, 4.4) if narrow else (WIDE, 5.2), layout="constrained")
     axes: Axes = figure.subplots()
     chosen = set(map(id, best))
     behind = [row for row in rows if id(row) not in chosen]
-    handles = _points(axes, board, behind, ahead=False)
-    assert board.worst is not None
-    means = [_means(row, board.worst) for row in best]
-    if len(best) > 1:
-        axes.plot(*zip(*means, strict=True), color=BLUE, linewidth=1.2, zorder=2)
-    handles = [*_points(axes, board, best, ahead=True), *handles]
-    rank = {id(row): i for i, row in enumerate(board.rows, 1)}
-    for row, point in list(zip(best, means, strict=True))[:MOST_NAMED]:
-        axes.annotate(
-            str(rank[id(row)]), point, xytext=(6, 6), textcoords="offset points", fontweight="bold", color="black",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-        )  # fmt: skip
+    handles = [*_points(axes, board, best, ahead=True), *_points(axes, board, behind, ahead=False)]
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1))
     axes.margins(0.08)
     # there is nothing below, but for half a marker
-    axes.set_xlim(left=max(-0.01, axes.get_xlim()[0]))
-    axes.set_ylim(bottom=max(-0.01, axes.get_ylim()[0]))
+    left, bottom = (max(-0.01, ends[0]) for ends in (axes.get_xlim(), axes.get_ylim()))
+    means = [_means(row, board.worst) for row in best]
+    _stairs(axes, means, left, bottom)
+    axes.set_xlim(left=left)
+    axes.set_ylim(bottom=bottom)
     axes.set_xlabel("clean accuracy")
-    axes.set_ylabel(drawn(board.worst.title))
+    axes.set_ylabel(drawn(_title(board)))
     axes.grid(color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
     plain(axes)
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=1 if narrow else 2, frameon=False, fontsize="small"
+    )
+    # names find their places when all else has its own
+    figure.draw_without_rendering()
+    _names(axes, [row.label for row in best][:MOST_NAMED], means, 20 if narrow else 60)
     return figure
 
 
-def front_data(board: Board) -> dict[str, list[Any]]:
+def _stairs(axes: Axes, means: Sequence[tuple[float, float]], left: float, bottom: float) -> None:
+    """The border of the region that the front's rows dominate, the most accurate row first."""
+    x, y = [means[0][0]], [bottom]
+    for (clean, worst), (next_clean, _) in pairwise([*means, (left, 0.0)]):
+        x += [clean, next_clean]
+        y += [worst, worst]
+    axes.plot(x, y, color=BLUE, linewidth=1.2, zorder=2)
+
+
+def _names(axes: Axes, names: Sequence[str], means: Sequence[tuple[float, float]], longest: int) -> None:
+    """Names right above the points, the most accurate lowest, one above the other where they would overlap."""
+    points = axes.transData.transform(means) * 72 / axes.figure.dpi
+    lowest = -np.inf
+    for name, point, (_, height) in zip(names, means, points, strict=False):
+        lowest = max(height + 5, lowest + _LINE)
+        axes.annotate(
+            drawn(name, longest), point, (7, lowest - height), textcoords="offset points", fontsize="small",
+            color="black", zorder=4,
+        )  # fmt: skip
+
+
+def _title(board: Board) -> str:
+    assert board.worst is not None
+    return board.worst.title
+
+
+def front_data(board: Board) -> dict[str, list[object]]:
     """What ``front_figure`` shows: a row for each point, and those that a verdict leaves out."""
-    rank = {id(row): i for i, row in enumerate(board.rows, 1)}
     chosen, rows = set(map(id, front(board))), [*eligible(board), *left_out(board)]
-    columns: dict[str, list[Any]] = {
-        "rank": [rank[id(row)] for row in rows],
-        "configuration": [row.label for row in rows],
+    columns: dict[str, list[object]] = {
+        "rank": [row.rank for row in rows],
+        "configuration": [cell(row.label) for row in rows],
         "front": ["left out: verdict fail" if r.failed else "yes" if id(r) in chosen else "no" for r in rows],
     }
     assert board.worst is not None
@@ -126,7 +162,7 @@ def _points(axes: Axes, board: Board, rows: Sequence[Row], *, ahead: bool) -> li
         found = [row for row in rows if (row.statistics[board.worst].n > 1) == several]
         if not found:
             continue
-        look: dict[str, Any] = {"color": colour, "markersize": 7, "markerfacecolor": colour if ahead else "white"}
+        look: Look = {"color": colour, "markersize": 7, "markerfacecolor": colour if ahead else "white"}
         x, y = ([row.statistics[column] for row in found] for column in (CLEAN, board.worst))
         axes.errorbar(
             [s.mean for s in x],

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from jhrun.reporting.facts import MEANING_OF_ROBUST, MEANING_OF_SKILL
+from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.columns import Column
-from jhrun.reporting.leaderboard.rows import Board, Row, data_of
+from jhrun.reporting.leaderboard.rows import Row, data_of
+from jhrun.reporting.tables import Row as Line
 from jhrun.reporting.words import counted
 
 MOST = 10
@@ -16,6 +18,10 @@ STATISTICS = (
     "has no deviation."
 )
 
+BEST = (
+    "Bold: rows that cannot be told from the best on the same seeds and images (5 %, Holm); of one seed each, "
+    "this says nothing about other seeds."
+)
 
 OVER_ALL = (
     "The worst case is over all attacks that a run met; the number beside it is theirs. More attacks make it "
@@ -29,8 +35,10 @@ def meanings(board: Board) -> list[str]:
     ranked = board.worst.title if board.worst else "skill" if True in kinds else "clean accuracy"
     return [
         STATISTICS,
-        f"Ranked by {ranked}; below them rows with a verdict of fail, then those without figures.",
-        *([OVER_ALL] if board.shared else []),
+        f"Ranked by {ranked}, and equals share a rank; below them rows with a verdict of fail, then those without "
+        "figures.",
+        *([BEST] if sum(row.best for row in board.rows) > 1 else []),
+        *([OVER_ALL] if board.shared and board.twin is None else []),
         *([MEANING_OF_ROBUST] if False in kinds else []),
         *([MEANING_OF_SKILL] if True in kinds else []),
     ]
@@ -83,12 +91,14 @@ def evaluations(rows: Iterable[Row]) -> list[str]:
 
 def _shared(board: Board) -> list[str]:
     """Over which attacks and images rows are compared, and which rows are not."""
+    unread = [board.unread] if board.unread else []
     if board.shared is None:
-        return [board.unread] if board.unread else []
+        return unread
     apart = [row.label for row in board.rows if not row.compared]
     return [
         f"Compared over {board.shared.text}: the attacks, settings and images that all compared rows have.",
         *([f"Not compared, for other attacks, settings, images or data: {named(apart)}."] if apart else []),
+        *unread,
     ]
 
 
@@ -103,3 +113,23 @@ def _settings(board: Board) -> list[str]:
         for column, texts in groups.items()
         if len(texts) > 1
     ]
+
+
+def missing(board: Board) -> list[Line]:
+    """The cells without figures, and why; nothing where all have some."""
+    lines = [
+        (row.label, "–" if entry.seed is None else str(entry.seed), entry.state, entry.error or "–")
+        for row in board.rows
+        for entry in row.entries
+        if not entry.counts
+    ]
+    return [("configuration", "seed", "state", "error"), *lines] if lines else []
+
+
+def differences(board: Board) -> list[Line]:
+    """The settings that differ between rows, and each row's values; nothing where none does."""
+    if not board.differing:
+        return []
+    values = zip(*board.differing.values(), strict=True)
+    lines = [(row.label, *each) for row, each in zip(board.rows, values, strict=True)]
+    return [("configuration", *board.differing), *lines]

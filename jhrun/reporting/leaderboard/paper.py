@@ -3,15 +3,16 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import pandas as pd
 
 from jhrun.records.words import radius
-from jhrun.reporting.data import as_csv
+from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.columns import PACE, Column, Statistic
 from jhrun.reporting.leaderboard.configuration import class_name, shown
-from jhrun.reporting.leaderboard.documents import written
+from jhrun.reporting.leaderboard.frame import written
 from jhrun.reporting.leaderboard.published import EPOCHS, EPSILON, SOURCE, TABLES, TITLES, Published
-from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.leaderboard.rows import Row
 from jhrun.reporting.tables import Row as Line
 from jhrun.reporting.text import cell, one_line
 
@@ -34,35 +35,57 @@ _FIGURES = ("clean", "pgd20", "worst_case", "selected_clean", "selected_pgd20")
 
 
 @dataclass(frozen=True)
+class PaperLine:
+    """A row of a published table.
+
+    Attributes:
+        method: the paper's name.
+        rank: of our row; None where there is none, or it is not ranked.
+        figures: ours; empty where there is no run.
+        published: None for a method that was not.
+    """
+
+    method: str
+    rank: int | None
+    figures: dict[str, Statistic]
+    published: Published | None
+
+    def difference(self, key: str) -> float | None:
+        """Ours less theirs; None where one is not known."""
+        if self.published is None or key not in self.figures:
+            return None
+        theirs: float = getattr(self.published, key)[0]
+        return self.figures[key].mean - theirs
+
+
+@dataclass(frozen=True)
 class PaperTable:
     """One published table, with the runs that belong beside it.
 
     Attributes:
         table: its name, as in ``hessian_cifar10``.
+        title: which table, and plainly what is not comparable.
+        source: of the published figures.
         scale: of the runs, ``full`` or ``tiny``.
         data: what they were trained on.
         departures: why the runs are not comparable with it, in words; none where they may be.
         remarks: what else is not as in the paper, and what the worst case is over, sentences.
-        lines: method, rank and figures of each row, and the published figures; rank None where there is no run.
+        lines: one for each row, and for each published method without one.
     """
 
     table: str
+    title: str
+    source: str
     scale: str
     data: str
     departures: list[str]
     remarks: list[str]
-    lines: list[tuple[str, int | None, dict[str, Statistic], Published | None]]
-
-    @property
-    def title(self) -> str:
-        """Which table, and plainly what is not comparable."""
-        title = TITLES[self.table]
-        return f"{title} ({'; '.join(self.departures)})" if self.departures else title
+    lines: list[PaperLine]
 
     @property
     def shown(self) -> list[Line]:
         """Header and rows, for people."""
-        return [HEADER, *(_line(*line) for line in self.lines)]
+        return [HEADER, *map(_line, self.lines)]
 
 
 def paper_tables(board: Board) -> list[PaperTable]:
@@ -74,12 +97,12 @@ def paper_tables(board: Board) -> list[PaperTable]:
     Returns:
         A table for each combination of table, scale and data, in the order of the published ones.
     """
-    groups: dict[tuple[str, str, str], list[tuple[int, Row]]] = defaultdict(list)
-    for rank, row in enumerate(board.rows, 1):
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in board.rows:
         table = row.leaves.get("paper.table")
         if isinstance(table, str) and table in TABLES and any(entry.paper for entry in row.counted):
             data = class_name(row.leaves.get("dataset._target_"))
-            groups[table, one_line(row.leaves.get("paper.scale")), data].append((rank, row))
+            groups[table, one_line(row.leaves.get("paper.scale")), data].append(row)
     order = list(TABLES)
     return [
         _table(table, scale, data, rows)
@@ -89,62 +112,39 @@ def paper_tables(board: Board) -> list[PaperTable]:
 
 def paper_csv(found: Sequence[PaperTable]) -> str:
     """One line for each row of each table, shares with all their digits (docs/leaderboard.md)."""
-    lines = [(table, *line) for table in found for line in table.lines]
-    columns: dict[str, list[Any]] = {
-        "table": [table.table for table, *_ in lines],
-        "scale": [cell(table.scale) for table, *_ in lines],
-        "data": [cell(table.data) for table, *_ in lines],
-        "method": [cell(method) for _, method, *_ in lines],
-        "rank": [rank for _, _, rank, *_ in lines],
+    lines = [(table, line) for table in found for line in table.lines]
+    columns: dict[str, list[object]] = {
+        "table": [table.table for table, _ in lines],
+        "scale": [cell(table.scale) for table, _ in lines],
+        "data": [cell(table.data) for table, _ in lines],
+        "method": [cell(line.method) for _, line in lines],
+        "rank": [line.rank for _, line in lines],
     }
     for key in (*_FIGURES, PACE.key):
         for name in ("mean", "sd", "n"):
-            statistics = [figures.get(key) for *_, figures, _ in lines]
+            statistics = [line.figures.get(key) for _, line in lines]
             columns[f"{key}_{name}"] = [s and getattr(s, name) for s in statistics]
     for key in ("clean", "pgd20"):
         for i, name in enumerate(("published", "published_sd")):
-            columns[f"{key}_{name}"] = [published and getattr(published, key)[i] for *_, published in lines]
-        columns[f"{key}_difference"] = [_difference(key, *line[3:]) for line in lines]
-    return as_csv(columns)
+            theirs = [line.published for _, line in lines]
+            columns[f"{key}_{name}"] = [published and getattr(published, key)[i] for published in theirs]
+        columns[f"{key}_difference"] = [line.difference(key) for _, line in lines]
+    return pd.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
-def paper_document(found: Sequence[PaperTable]) -> list[dict[str, Any]]:
-    """What ``leaderboard.json`` has of them."""
-    return [
-        {
-            "table": table.table,
-            "title": table.title,
-            "source": SOURCE,
-            "scale": table.scale,
-            "data": table.data,
-            "departures": table.departures,
-            "remarks": table.remarks,
-            "lines": [
-                {
-                    "method": method,
-                    "rank": rank,
-                    "figures": {key: {"mean": s.mean, "sd": s.sd, "n": s.n} for key, s in figures.items()},
-                    "published": published and {"clean": published.clean, "pgd20": published.pgd20},
-                }
-                for method, rank, figures, published in table.lines
-            ],
-        }
-        for table in found
-    ]
-
-
-def _table(table: str, scale: str, data: str, rows: Sequence[tuple[int, Row]]) -> PaperTable:
-    published = TABLES[table]
+def _table(table: str, scale: str, data: str, rows: Sequence[Row]) -> PaperTable:
+    published, departures = TABLES[table], _departures(table, scale, data)
     by_method: dict[str, list[tuple[int | None, dict[str, Statistic]]]] = defaultdict(list)
-    for rank, row in rows:
-        by_method[one_line(row.leaves.get("paper.method"))].append((rank, _statistics(row)))
+    for row in rows:
+        by_method[one_line(row.leaves.get("paper.method"))].append((row.rank, _statistics(row)))
     methods = [*published, *(method for method in by_method if method not in published)]
     lines = [
-        (method, rank, figures, published.get(method))
+        PaperLine(method, rank, figures, published.get(method))
         for method in methods
         for rank, figures in by_method.get(method) or [(None, {})]
     ]
-    return PaperTable(table, scale, data, _departures(table, scale, data), _remarks([r for _, r in rows]), lines)
+    title = f"{TITLES[table]} ({'; '.join(departures)})" if departures else TITLES[table]
+    return PaperTable(table, title, SOURCE, scale, data, departures, _remarks(rows), lines)
 
 
 def _statistics(row: Row) -> dict[str, Statistic]:
@@ -188,16 +188,17 @@ def _listed(values: set[str]) -> str:
     return " or ".join(sorted(values))
 
 
-def _line(method: str, rank: int | None, figures: dict[str, Statistic], published: Published | None) -> Line:
+def _line(line: PaperLine) -> Line:
+    figures = line.figures
     n = max((s.n for s in figures.values()), default=0)
     ours = {key: _percent(figures.get(key), n) for key in _FIGURES}
-    cells = [method if rank is None else f"{method} (#{rank})", str(n)]
+    cells = [line.method if line.rank is None else f"{line.method} (#{line.rank})", str(n)]
     for key in ("clean", "pgd20"):
         theirs = "–"
-        if published is not None:
-            mean, sd = getattr(published, key)
+        if line.published is not None:
+            mean, sd = getattr(line.published, key)
             theirs = _percent(Statistic(mean, sd, n), n)
-        difference = _difference(key, figures, published)
+        difference = line.difference(key)
         cells += [ours[key], theirs, "–" if difference is None else f"{100 * difference:+.1f}".replace("-", "−")]
     cells += [ours[key] for key in ("worst_case", "selected_clean", "selected_pgd20")]
     return (*cells, written(figures.get(PACE.key), PACE, n))
@@ -205,10 +206,3 @@ def _line(method: str, rank: int | None, figures: dict[str, Statistic], publishe
 
 def _percent(found: Statistic | None, n: int) -> str:
     return written(found, _SHARE, n).replace(" %", "")
-
-
-def _difference(key: str, figures: dict[str, Statistic], published: Published | None) -> float | None:
-    if published is None or key not in figures:
-        return None
-    theirs: float = getattr(published, key)[0]
-    return figures[key].mean - theirs

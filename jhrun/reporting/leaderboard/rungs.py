@@ -1,8 +1,9 @@
 """The ladder of a leaderboard: its compared rows, the best worst case first."""
 
 from jhrun.reporting.ladder import Rung
+from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic
-from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.leaderboard.rows import Row
 
 PGD = "pgd20"
 """The attack whose share stands beside the worst case."""
@@ -26,12 +27,11 @@ def rungs(board: Board) -> list[Rung]:
     worst = board.worst
     if worst is None:
         return []
-    rows = [(rank, row) for rank, row in enumerate(board.rows, 1) if row.compared]
+    rows = [row for row in board.rows if row.compared and {CLEAN, worst} <= row.statistics.keys()]
     return [
-        _rung(f"{rank} {row.label}", row, row.statistics[CLEAN], row.statistics[worst], worst)
-        for rank, row in rows
-        if {CLEAN, worst} <= row.statistics.keys()
-    ][:MOST]
+        _rung(f"{row.rank} {row.label}", row, row.statistics[CLEAN], row.statistics[worst], worst)
+        for row in rows[:MOST]
+    ]
 
 
 def _rung(label: str, row: Row, clean: Statistic, worst: Statistic, column: Column) -> Rung:

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.columns import PACE, Statistic
 from jhrun.reporting.leaderboard.configuration import class_name
-from jhrun.reporting.leaderboard.documents import written
+from jhrun.reporting.leaderboard.frame import written
 from jhrun.reporting.leaderboard.published import SECONDS, SOURCE
-from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.leaderboard.rows import Row
 from jhrun.reporting.tables import Row as Line
 from jhrun.reporting.text import one_line
 
@@ -22,44 +22,46 @@ REMARK = (
 
 
 @dataclass(frozen=True)
+class RuntimeLine:
+    """A method's seconds per epoch.
+
+    Attributes:
+        method: the paper's name.
+        rank: of our row; None where there is none, or it is not ranked.
+        seconds_per_epoch: ours; None where there is no run.
+        published: theirs; None for a method that was not.
+    """
+
+    method: str
+    rank: int | None
+    seconds_per_epoch: Statistic | None
+    published: float | None
+
+
+@dataclass(frozen=True)
 class RuntimeTable:
     """Seconds per epoch of runs on the same data, at the same scale.
 
     Attributes:
         title: what it is of, and plainly what is not comparable.
-        lines: method, rank and our seconds, those that were published; rank None where there is no run.
+        source: of the published seconds.
+        lines: one for each row, and for each published method without one.
     """
 
     title: str
-    lines: list[tuple[str, int | None, Statistic | None, float | None]]
+    source: str
+    lines: list[RuntimeLine]
 
     @property
     def shown(self) -> list[Line]:
         """Header and rows, for people."""
-        base = next((ours for method, _, ours, _ in self.lines if method == "hutchinson"), None)
-        return [HEADER, *(_line(*line, base) for line in self.lines)]
+        base = next((line.seconds_per_epoch for line in self.lines if line.method == "hutchinson"), None)
+        return [HEADER, *(_line(line, base) for line in self.lines)]
 
     @property
     def remarks(self) -> list[str]:
         """How to read it."""
         return [REMARK]
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """What ``leaderboard.json`` has of it."""
-        return {
-            "title": self.title,
-            "source": SOURCE,
-            "lines": [
-                {
-                    "method": method,
-                    "rank": rank,
-                    "seconds_per_epoch": ours and {"mean": ours.mean, "sd": ours.sd, "n": ours.n},
-                    "published": published,
-                }
-                for method, rank, ours, published in self.lines
-            ],
-        }
 
 
 def runtime_tables(board: Board) -> list[RuntimeTable]:
@@ -71,30 +73,30 @@ def runtime_tables(board: Board) -> list[RuntimeTable]:
     Returns:
         One for each.
     """
-    groups: dict[tuple[str, str], list[tuple[int, Row]]] = defaultdict(list)
-    for rank, row in enumerate(board.rows, 1):
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in board.rows:
         if row.leaves.get("paper.table") == TABLE and PACE in row.statistics:
             data = class_name(row.leaves.get("dataset._target_"))
-            groups[one_line(row.leaves.get("paper.scale")), data].append((rank, row))
-    return [_table(scale, data, rows) for (scale, data), rows in sorted(groups.items())]
+            groups[one_line(row.leaves.get("paper.scale")), data].append(row)
+    return [_table(scale, data, rows) for (scale, data), rows in sorted(groups.items(), key=lambda g: g[0])]
 
 
-def _table(scale: str, data: str, rows: Sequence[tuple[int, Row]]) -> RuntimeTable:
+def _table(scale: str, data: str, rows: Sequence[Row]) -> RuntimeTable:
     title = "Seconds per epoch, Hessian, CIFAR-10"
     if scale == "tiny" or data != "cifar10":
         title += f" (ours: scale={scale}, {data}: not comparable with the paper's)"
-    ours = [(one_line(row.leaves.get("paper.method")), rank, row.statistics[PACE]) for rank, row in rows]
-    done = {method for method, *_ in ours}
-    missing = [(method, None, None, SECONDS[method]) for method in SECONDS if method not in done]
+    named = [(one_line(row.leaves.get("paper.method")), row) for row in rows]
+    ours = [RuntimeLine(name, row.rank, row.statistics[PACE], SECONDS.get(name)) for name, row in named]
+    done = {line.method for line in ours}
+    missing = [RuntimeLine(name, None, None, SECONDS[name]) for name in SECONDS if name not in done]
     order = [*SECONDS, *done]
-    lines = [*((method, rank, pace, SECONDS.get(method)) for method, rank, pace in ours), *missing]
-    return RuntimeTable(title, sorted(lines, key=lambda line: order.index(line[0])))
+    return RuntimeTable(title, SOURCE, sorted([*ours, *missing], key=lambda line: order.index(line.method)))
 
 
-def _line(
-    method: str, rank: int | None, ours: Statistic | None, published: float | None, base: Statistic | None
-) -> Line:
+def _line(line: RuntimeLine, base: Statistic | None) -> Line:
+    ours, published = line.seconds_per_epoch, line.published
     ratio = "–" if ours is None or base is None else f"{ours.mean / base.mean:.2f}"
     n = 0 if ours is None else ours.n
     theirs = ("–", "–") if published is None else (f"{published:g}", f"{published / SECONDS['hutchinson']:.2f}")
-    return (method if rank is None else f"{method} (#{rank})", str(n), written(ours, PACE, n), ratio, *theirs)
+    name = line.method if line.rank is None else f"{line.method} (#{line.rank})"
+    return (name, str(n), written(ours, PACE, n), ratio, *theirs)

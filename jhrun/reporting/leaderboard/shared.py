@@ -23,7 +23,8 @@ from jhrun.reporting.leaderboard.columns import Value, number, share
 from jhrun.reporting.text import one_line
 
 
-class Attack(NamedTuple):
+@dataclass(frozen=True)
+class Attack:
     """An attack with everything that it is known by.
 
     Attributes:

@@ -1,15 +1,15 @@
-"""``leaderboard.md``, ``.html``, ``.csv``, ``.tex``, ``.json`` and ``figures/``: any runs, beside each other."""
+"""``leaderboard.md``, ``.html``, ``.csv``, ``.json``, ``table.tex`` and ``figures/``: runs beside each other."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jhrun.errors import UnsafeError
 from jhrun.files import write_aside
-from jhrun.jsonio import write_json
+from jhrun.jsonio import as_plain, write_json
 from jhrun.reporting import tables, text
 from jhrun.reporting.ladder import ladder, ladder_data
-from jhrun.reporting.leaderboard import documents
+from jhrun.reporting.leaderboard import frame, page
+from jhrun.reporting.leaderboard.board import Board, board
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.curves import MOST_SEEDS, curves_data, curves_figure, drawn_rows
 from jhrun.reporting.leaderboard.entries import read_entry
@@ -22,30 +22,34 @@ from jhrun.reporting.leaderboard.front import (
     incomparable,
     left_out,
 )
-from jhrun.reporting.leaderboard.notes import meanings, named, notes
-from jhrun.reporting.leaderboard.paper import EXPLANATION, paper_csv, paper_document, paper_tables
-from jhrun.reporting.leaderboard.rows import Board, board
+from jhrun.reporting.leaderboard.interface import document
+from jhrun.reporting.leaderboard.notes import differences, meanings, missing, named, notes
+from jhrun.reporting.leaderboard.paper import EXPLANATION, paper_csv, paper_tables
 from jhrun.reporting.leaderboard.rungs import rungs
 from jhrun.reporting.leaderboard.runtime import runtime_tables
+from jhrun.reporting.leaderboard.settings import Files
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.report import pages
 from jhrun.reporting.style import own_style
 
 FIGURES = ("ladder", "front", "curves")
+FORMER = ("leaderboard.tex",)
+"""Files of an older leaderboard that no longer are."""
 
 
 @own_style()
-def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = False) -> list[tables.Row]:
+def write_leaderboard(cells: Sequence[Cell], output: Path, files: Files, *, paper: bool = False) -> Board:
     """Write a leaderboard, over an older one if there is one; nothing in the runs is touched.
 
     Args:
         cells: what was to be run, at least one.
         output: a folder; made if it is missing.
+        files: by group and choice the values of the choice's file, by which settings are named.
         paper: whether to set runs of the paper's protocol beside the published tables.
 
     Returns:
-        The table, header first.
+        The rows.
 
     Raises:
         UnsafeError: the figures would be written elsewhere.
@@ -53,46 +57,32 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
     if (output / "figures").is_symlink():
         raise UnsafeError("a symbolic link leaves the folder", str(output / "figures"), "remove it")
     entries = [read_entry(cell) for cell in cells]
-    found = board(entries)
-    table, remarks = documents.table(found), notes(found)
-    drawn = (_ladder(found), _front(found), _curves(found))
-    pictures = [picture for picture in drawn if picture is not None]
-    (output / "figures").mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
-        for file, content in picture.files.items():
-            write_aside(output / "figures" / file, content)
-    for name in {*FIGURES} - {picture.name for picture in pictures}:
-        # of an older leaderboard
-        for ending in ("svg", "csv"):
-            (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
-    published = paper_tables(found) if paper else None
-    paces = runtime_tables(found) if paper else []
-    if published is None:
-        (output / "paper.csv").unlink(missing_ok=True)
-    else:
+    found = board(entries, files)
+    remarks = notes(found)
+    pictures = [picture for picture in (_ladder(found), _front(found), _curves(found)) if picture is not None]
+    _figures(output, pictures)
+    published, paces = (paper_tables(found), runtime_tables(found)) if paper else (None, None)
+    for name in (*FORMER, *(["paper.csv"] if published is None else [])):
+        (output / name).unlink(missing_ok=True)
+    if published is not None:
         write_aside(output / "paper.csv", paper_csv(published))
-    beside: dict[str, Any] = {"paper": None if published is None else paper_document(published)}
-    beside["runtime"] = [pace.document for pace in paces] if paper else None
-    write_json(output / "leaderboard.json", documents.document(found, entries, remarks) | beside)
-    write_aside(output / "leaderboard.csv", documents.csv(found))
-    write_aside(output / "leaderboard.tex", documents.latex(found))
+    write_json(output / "leaderboard.json", as_plain(document(found, entries, remarks, published, paces)))
+    write_aside(output / "leaderboard.csv", frame.as_csv(found))
+    write_aside(output / "table.tex", frame.as_latex(found))
+    compared, apart = ([row for row in found.rows if (row.compared == which)] for which in (True, False))
     for ending, content in pages(
         "leaderboard",
-        table_rows=[line for line in table if line[0] != "–"],
-        apart=[table[0], *rest] if (rest := [line for line in table if line[0] == "–"]) else [],
+        header=frame.titles(found, frame.table(found)),
+        sections=[
+            (rows, frame.as_markdown(found, rows), page.lines(found, rows, output)) for rows in (compared, apart)
+        ],
         meanings=meanings(found),
         notes=remarks,
         pictures=pictures,
-        paper=None if published is None else [*published, *paces],
+        paper=None if published is None else [*published, *(paces or [])],
         explanation=EXPLANATION,
-        missing=documents.missing(found),
-        differences=documents.differences(found) if found.keys else [],
-        runs=[
-            (row.label, str(entry.seed), text.one_line(entry.cell.folder))
-            for row in found.rows
-            for entry in (*row.entries, *row.repeated)
-            if entry.cell.folder is not None
-        ],
+        missing=missing(found),
+        differences=differences(found),
         name=text.one_line(output.name),
         cells=len(entries),
         finished=sum(entry.counts for entry in entries),
@@ -100,7 +90,18 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
         tables=tables,
     ):
         write_aside(output / f"leaderboard.{ending}", content)
-    return table
+    return found
+
+
+def _figures(output: Path, pictures: Sequence[Picture]) -> None:
+    """Write the figures, and remove those of an older leaderboard that are no more."""
+    (output / "figures").mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        for file, content in picture.files.items():
+            write_aside(output / "figures" / file, content)
+    for name in {*FIGURES} - {picture.name for picture in pictures}:
+        for ending in ("svg", "csv"):
+            (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
 
 
 def _ladder(found: Board) -> Picture | None:
@@ -119,19 +120,19 @@ def _ladder(found: Board) -> Picture | None:
 def _front(found: Board) -> Picture | None:
     if not eligible(found):
         return None
-    rank = {id(row): i for i, row in enumerate(found.rows, 1)}
     best, out, others = front(found), left_out(found), incomparable(found)
     words = [
-        "No other configuration is better in one figure and not worse in the other. Bars: mean ± sample standard "
-        "deviation over seeds (circles); of a single run its own 95 % interval, which tells of the test "
-        "examples and nothing of other seeds (squares). Numbers are ranks.",
-        "" if len(best) <= MOST_NAMED else f"The {MOST_NAMED} most accurate have theirs.",
-        f"On the front: {named(f'{rank[id(row)]} {row.label}' for row in best)}.",
+        "No other configuration is better in one figure and not worse in the other: those on the staircase have "
+        "their names. Bars: mean ± sample standard deviation over seeds (circles); of a single run its own 95 % "
+        "interval, which tells of the test examples and nothing of other seeds (squares).",
+        "" if len(best) <= MOST_NAMED else f"Only the {MOST_NAMED} most accurate have theirs.",
+        f"On the front: {named(row.label for row in best)}.",
         f"Left out, for the verdict on a run of theirs is fail: {named(row.label for row in out)}." if out else "",
         f"Not drawn, for they are not compared: {named(row.label for row in others)}." if others else "",
     ]
     title = "Clean against worst-case accuracy: the Pareto front"
-    return Picture.of("front", title, " ".join(filter(None, words)), front_figure(found), front_data(found))
+    wide, narrow = front_figure(found), front_figure(found, narrow=True)
+    return Picture.of("front", title, " ".join(filter(None, words)), wide, front_data(found), narrow)
 
 
 def _curves(found: Board) -> Picture | None:
@@ -148,6 +149,5 @@ def _curves(found: Board) -> Picture | None:
         if any(entry.regression for row in rows for entry in row.entries)
         else "",
     ]
-    return Picture.of(
-        "curves", "Learning curves", " ".join(filter(None, words)), curves_figure(rows), curves_data(rows)
-    )
+    wide, narrow = curves_figure(rows), curves_figure(rows, narrow=True)
+    return Picture.of("curves", "Learning curves", " ".join(filter(None, words)), wide, curves_data(rows), narrow)

@@ -1,7 +1,9 @@
 """Seconds per epoch beside the published ones."""
 
+from jhrun.jsonio import as_plain
+from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.columns import PACE, Statistic
-from jhrun.reporting.leaderboard.rows import Board, Row
+from jhrun.reporting.leaderboard.rows import Row
 from jhrun.reporting.leaderboard.runtime import runtime_tables
 
 
@@ -12,11 +14,11 @@ def row(method, seconds, scale="full", data="cifar10"):
         "paper.scale": scale,
         "dataset._target_": f"jhrun.data.torchvision.{data}",
     }
-    return Row([], [], leaves, {PACE: Statistic(seconds, None, 1)})
+    return Row([], [], leaves, {PACE: Statistic(seconds, None, 1)}, rank=1)
 
 
 def board(*rows):
-    return Board(list(rows), [], [], None)
+    return Board(list(rows), [], {}, None)
 
 
 def test_ratios_are_to_hutchinson_of_the_same_machine():
@@ -29,7 +31,7 @@ def test_ratios_are_to_hutchinson_of_the_same_machine():
         "hutchinson", "lanczos-2", "lanczos-4", "lanczos-8", "lanczos-16",
     ]  # fmt: skip
     assert "not comparable" not in table.title
-    assert table.document["lines"][0]["seconds_per_epoch"] == {"mean": 20.0, "sd": None, "n": 1}
+    assert as_plain(table)["lines"][0]["seconds_per_epoch"]["mean"] == 20.0
 
 
 def test_what_is_not_comparable_is_called_so():

@@ -3,18 +3,25 @@
 import numpy as np
 import pytest
 
+from jhrun.config.groups import brought
 from jhrun.errors import RunError
 from jhrun.reporting.joined import Outcome
+from jhrun.reporting.leaderboard.board import board as made_of
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.columns import CLEAN, Value, shared_column
 from jhrun.reporting.leaderboard.entries import Entry
 from jhrun.reporting.leaderboard.front import front, incomparable
 from jhrun.reporting.leaderboard.notes import notes
-from jhrun.reporting.leaderboard.rows import board
 from jhrun.reporting.leaderboard.shared import Attack, Trial
 
 N = 20
 WORST = shared_column("inf", 0.1)
+
+FILES = brought("train")
+
+
+def board(entries):
+    return made_of(entries, FILES)
 
 
 def attack(name, norm="inf", epsilon=0.1, settings=""):
@@ -92,7 +99,7 @@ def test_rows_without_the_attack_that_most_have_stand_apart_and_off_the_front():
     assert [row.leaves["regularizer.weight"] for row in made.rows[:2]] == [1, 2]
     assert {row.leaves["regularizer.weight"] for row in front(made)} == {1}
     assert len(incomparable(made)) == 0  # they have no worst case in this test; the note names them
-    assert any(note.startswith("Not compared") and "w 5" in note for note in notes(made))
+    assert any(note.startswith("Not compared") and "regularizer.weight=5" in note for note in notes(made))
 
 
 def test_what_a_cascade_left_over_is_compared_only_with_the_attacks_before_it():
@@ -127,11 +134,30 @@ def test_examples_that_cannot_be_read_are_told_and_end_nothing():
     assert any("per_example.npz" in note for note in notes(made))
 
 
-def test_no_example_is_read_where_all_were_put_to_the_same():
+def test_where_all_were_put_to_the_same_no_example_is_needed_but_to_tell_rows_apart():
     def never(_):
-        raise AssertionError
+        raise RunError("cannot be read", "per_example.npz", "evaluate again")
 
     one = evaluated({"fgsm": {1}, "pgd": {2}}, cascade=True)
     one = Trial(one.attacks, one.n, one.total, one.clean, one.worst, never)
-    _, rows = found(entry(one, weight=1), entry(one, weight=2))
+    made, rows = found(entry(one, weight=1), entry(one, weight=2))
     assert rows[1].statistics[WORST].mean == one.worst.value
+    assert any("cannot be told from the best is not known" in note for note in notes(made))
+
+
+def test_equals_share_a_rank_and_the_next_rank_counts_them():
+    shares = {1: {1, 2}, 2: {3, 4}, 3: {1, 2, 3}, 4: {5, 6}}
+    made, _ = found(*(entry(evaluated({"fgsm": broken}), weight=w) for w, broken in shares.items()))
+    assert [row.rank for row in made.rows] == [1, 1, 1, 4]
+    assert made.rows[-1].leaves["regularizer.weight"] == 3
+
+
+def test_rows_are_among_the_best_until_it_is_shown_that_they_are_not():
+    seeds = [
+        entry(evaluated({"fgsm": broken | {seed + 1}}), weight=w, seed=seed)
+        for w, broken in {1: set(), 2: {4}, 3: set(range(1, 16))}.items()
+        for seed in range(3)
+    ]
+    made, rows = found(*seeds)
+    assert {w: row.best for w, row in rows.items()} == {1: True, 2: True, 3: False}
+    assert [row.rank for row in made.rows] == [1, 2, 3]
