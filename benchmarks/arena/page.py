@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from arena import training
@@ -10,12 +11,17 @@ from arena.records import Job, Record
 from arena.table import Section, Table
 from arena.tuning import Programme
 from jhrun.files import write_aside
+from jhrun.reporting.ladder import Rung, ladder_data
+from jhrun.reporting.ladder import ladder as drawn
+from jhrun.reporting.picture import Picture
+from jhrun.reporting.plots import NARROW, WIDE
+from jhrun.reporting.style import own_style
 
 HERE = Path(__file__).parent
 
 
 def write(out: Path, programme: Programme, records: Mapping[Job, Record], command: str) -> list[Path]:
-    """Write ``arena.md`` and ``arena.html``, and ``ladder.svg`` where there is a figure.
+    """Write ``arena.md`` and ``arena.html``, and the ladder where there is a row.
 
     Args:
         out: folder.
@@ -34,21 +40,38 @@ def write(out: Path, programme: Programme, records: Mapping[Job, Record], comman
     )
     plain, marked = folder.overlay(), folder.overlay(autoescape=True)
     words = {"title": title(programme), "sections": sections, "ladder": figure}
-    files = {
+    files: dict[Path, str | bytes] = {
         out / "arena.md": plain.get_template("page.md.j2").render(words),
         out / "arena.html": marked.get_template("page.html.j2").render(words),
     }
     if figure is not None:
-        files[out / "ladder.svg"] = figure
+        files |= {out / name: content for name, content in figure.files.items()}
     out.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         write_aside(path, text)
     return list(files)
 
 
-def ladder(table: Table) -> str | None:  # noqa: ARG001 - nothing draws it yet
-    """The figure as SVG: a rung for each row, from its clean accuracy down to its worst case; None without one."""
-    return None
+@own_style()
+def ladder(table: Table) -> Picture | None:
+    """A rung for each row, at the radius of the selection; None without a row."""
+    epsilon = table.programme.source.selected_at
+    rungs = [
+        Rung(
+            row.name,
+            float(np.mean(row.values("clean"))),
+            float(np.mean(worst := row.values(f"worst {epsilon:g}"))),
+            pgd=float(np.mean(row.values(f"pgd20 {epsilon:g}"))),
+            seeds=tuple(worst),
+            cost=row.cost,
+        )
+        for row in table.rows
+    ]
+    if not rungs:
+        return None
+    text = f"Worst case at ε = {epsilon:g}, clean accuracy, PGD-20: means over the seeds. Cost of a step."
+    wide, narrow = (drawn(rungs, width) for width in (WIDE, NARROW))
+    return Picture.of("ladder", "Ladder", text, wide, ladder_data(rungs), narrow)
 
 
 def title(programme: Programme) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from arena.compare import Right, differences, holm, interval, ranks
 from arena.records import Job, Record, unpacked
 from arena.tuning import Choice, Programme
+from jhrun.comparison import Method, contest, difference, holm, over_seeds
 
 REFERENCES = ("pgd_at", "jacobian tracked", "hessian tracked")
 """Rows that all others are held against."""
@@ -48,7 +49,7 @@ class Row:
         """Each seed's share."""
         return [run["accuracy"][column] for run in self.runs.values()]
 
-    def right(self, column: str, seeds: Sequence[int]) -> Right:
+    def right(self, column: str, seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Which answers are right, (S, N)."""
         runs = [self.runs[seed] for seed in seeds]
         return np.stack([unpacked(run["right"][column], run["n"]) for run in runs])
@@ -92,7 +93,7 @@ class Table:
         seeds = [seed for seed in programme.seeds if rows and all(seed in row.runs for row in rows)]
         found = {}
         for epsilon in programme.source.epsilons if seeds else ():
-            found[epsilon] = ranks({row.name: row.right(f"worst {epsilon:g}", seeds) for row in rows})
+            found[epsilon] = _ranks(rows, f"worst {epsilon:g}", seeds)
         jobs = [job for name in programme.methods for job in programme.trials(name, records)]
         return cls(programme, rows, seeds, found, [records[job] for job in jobs if job in records])
 
@@ -109,9 +110,9 @@ class Table:
         notes = [
             "Accuracy in percent: the mean over the seeds with its 95 % t-interval. The worst case is that of "
             "attack=quick; inflation is PGD-20's accuracy less the worst case's, in points.",
-            "Bold: rows that cannot be told from the best, by paired differences on the same seeds and images, "
-            "with a bootstrap over both, Holm corrected over all pairs of the column. A rank is 1 + the number of "
-            f"rows that are told to be better. Compared on the seeds that all rows have: {listed(self.seeds)}.",
+            "Bold: rows that cannot be told from the best, by paired differences on the same seeds and images "
+            "(docs/compare.md), Holm corrected over all pairs of the column. They have rank 1; of the others the "
+            f"best leads the next group. Compared on the seeds that all rows have: {listed(self.seeds)}.",
             "Cost of a step: counted passes times their measured costs, in steps of ordinary training. Collapsed: "
             "runs that are less than half right on clean images, or did not stay finite; they count in all means.",
         ]
@@ -144,13 +145,13 @@ class Table:
         found = []
         for epsilon in epsilons if self.seeds else ():
             rights = {row.name: row.right(f"worst {epsilon:g}", self.seeds) for row in self.rows}
-            found += list(zip(pairs, differences(rights, pairs), strict=True))
+            found += [(pair, difference(*(rights[name] for name in pair))) for pair in pairs]
         for (pair, one), p in zip(found, holm([one.p for _, one in found]), strict=True):
-            low, high = 100 * one.low, 100 * one.high
-            cells[pair].append(f"{100 * one.mean:+.1f} [{low:+.1f}, {high:+.1f}], p = {p:.2g}")
+            low, high = (100 * end for end in one.interval)
+            cells[pair].append(f"{100 * one.difference:+.1f} [{low:+.1f}, {high:+.1f}], p = {p:.2g}")
         notes = [
-            "Worst case of the row less that of the reference, in points, on the same seeds and images; 95 % "
-            "interval by a bootstrap over seeds and images; p is Holm corrected over this table.",
+            "Worst case of the row less that of the reference, in points, on the same seeds and images, with its "
+            "95 % interval over fresh seeds and images; p is Holm corrected over this table.",
         ]
         head = ["method", "less", *(f"ε = {epsilon:g}" for epsilon in epsilons)]
         return Section("Paired differences", notes, head, [[*pair, *each] for pair, each in cells.items()])
@@ -192,11 +193,19 @@ class Table:
         ]
 
 
+def _ranks(rows: Sequence[Row], column: str, seeds: Sequence[int]) -> dict[str, int]:
+    """By name; 1 for the best and all that cannot be told from it."""
+    if len(rows) < 2:
+        return {row.name: 1 for row in rows}
+    methods = [Method(row.name, tuple(seeds), row.right("clean", seeds), row.right(column, seeds)) for row in rows]
+    return dict(zip((row.name for row in rows), contest(methods).ranks, strict=True))
+
+
 def spread(values: Sequence[float]) -> str:
     """Mean and interval, in percent."""
-    low, high = (100 * end for end in interval(values))
-    ends = f" [{low:.1f}, {high:.1f}]" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.1f}{ends}"
+    found = over_seeds(values)
+    ends = "" if found.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in found.interval))
+    return f"{100 * found.mean:.1f}{ends}"
 
 
 def listed(numbers: Sequence[int]) -> str:

@@ -1,7 +1,7 @@
 """Whether one method is better than another: differences on the same seeds and images, and what they prove."""
 
 from jhrun.comparison.bootstrap import bootstrap_interval
-from jhrun.comparison.contest import Contest, Method, Pair, against, contest
+from jhrun.comparison.contest import Contest, Method, Pair, against, contest, difference
 from jhrun.comparison.mcnemar import CAVEAT, Discordance, mcnemar
 from jhrun.comparison.means import Mean, over_seeds
 from jhrun.comparison.multiple import holm, ranks
@@ -19,6 +19,7 @@ __all__ = [
     "against",
     "bootstrap_interval",
     "contest",
+    "difference",
     "holm",
     "mcnemar",
     "over_seeds",

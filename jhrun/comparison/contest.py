@@ -116,7 +116,7 @@ def against(best: Method, others: Sequence[Method]) -> list[float]:
     for other in others:
         shared = [seed for seed in other.seeds if seed in best.seeds]
         one, two = (m.worst[[m.seeds.index(seed) for seed in shared]] for m in (best, other))
-        found.append(_difference(one, two).p if shared else 1.0)
+        found.append(difference(one, two).p if shared else 1.0)
     return holm(found)
 
 
@@ -131,12 +131,21 @@ def _both(one: Method, other: Method) -> tuple[Difference | Discordance, Differe
         )
     first, second = ([method.seeds.index(seed) for seed in shared] for method in (one, other))
     return (
-        _difference(one.clean[first], other.clean[second]),
-        _difference(one.worst[first], other.worst[second]),
+        difference(one.clean[first], other.clean[second]),
+        difference(one.worst[first], other.worst[second]),
     )
 
 
-def _difference(one: Right, other: Right) -> Difference | Discordance:
+def difference(one: Right, other: Right) -> Difference | Discordance:
+    """Compare two methods: over several seeds ``paired``, of one seed ``mcnemar``.
+
+    Args:
+        one: (S, N), of the first method.
+        other: (S, N), of the second; same seeds, same images.
+
+    Returns:
+        The first's share without the second's.
+    """
     return paired(one, other) if len(one) > 1 else mcnemar(one[0], other[0])
 
 

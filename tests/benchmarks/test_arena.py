@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arena import compare, data, runs, table, tuning
+from arena import data, page, runs, table, tuning
 from arena.data import Parts, Source
 from arena.methods import Setting, methods
 from arena.records import Job, Store, packed, unpacked
 from arena.tuning import Programme
-from scipy import stats
 
 from jhrun.config import compose, objects, stored
 from jhrun.data.digits import digits
@@ -121,9 +120,9 @@ def test_a_finished_arena_makes_nothing_and_writes_the_same_page(interrupted):
     assert process.returncode == 0
     assert arena.text() == text
     assert [(arena.folder / "out" / name).read_text() for name in ("arena.md", "arena.html")] == pages
-    for page in pages:
-        assert "tiny, B = 8 plain steps, cnn, softplus, no normalisation, 2 seeds" in page
-        assert "jacobian tracked" in page
+    for written in pages:
+        assert "tiny, B = 8 plain steps, cnn, softplus, no normalisation, 2 seeds" in written
+        assert "jacobian tracked" in written
 
 
 def test_a_run_repeats_bit_for_bit_and_spends_its_budget(interrupted):
@@ -246,61 +245,6 @@ def right(share, seeds=5, images=400, of=0):
     return np.random.default_rng(of).random((seeds, images)) < share
 
 
-def test_rows_that_cannot_be_told_apart_share_a_rank():
-    one = right(0.8)
-    other = one.copy()
-    other[:, :2] ^= True
-    rows = {"one": one, "other": other, "worse": right(0.5, of=1), "worst": right(0.2, of=2)}
-    assert compare.ranks(rows) == {"one": 1, "other": 1, "worse": 3, "worst": 4}
-    assert compare.ranks({"alone": one}) == {"alone": 1}
-
-
-def test_equal_rows_do_not_differ_and_a_pair_is_compared_image_by_image():
-    one = right(0.5)
-    better = one.copy()
-    # eight of a hundred images more, in each seed: far from chance on the same images, not on others
-    better[:, :32] = True
-    rows = {"one": one, "same": one.copy(), "better": better, "others": better[:, ::-1]}
-    same, paired, unpaired = compare.differences(rows, [("one", "same"), ("better", "one"), ("others", "one")])
-    assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1)
-    assert paired.mean == pytest.approx(better.mean() - one.mean())
-    assert paired.low > 0
-    assert paired.p < 1e-3
-    assert unpaired.high - unpaired.low > 1.5 * (paired.high - paired.low)
-
-
-def test_a_difference_in_one_seed_alone_is_no_difference():
-    one = right(0.5)
-    other = one.copy()
-    other[0] = True
-    (found,) = compare.differences({"one": one, "other": other}, [("other", "one")])
-    # the resamples without that seed are (4/5)⁵ = 0.33 of all
-    assert found.p == pytest.approx(2 * 0.8**5, abs=0.03)
-
-
-def test_the_bootstraps_interval_is_that_of_theory_for_many_seeds():
-    one, other = right(0.6, 40, 400), right(0.5, 40, 400, of=1)
-    (found,) = compare.differences({"one": one, "other": other}, [("one", "other")])
-    # of independent answers: seeds, images, and both together carry the whole variance each
-    deviation = np.sqrt(3 * (0.24 + 0.25) / (40 * 400))
-    assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
-
-
-def test_the_correction_is_holms():
-    # times 4, 3, 2, 1, and never below a smaller one's
-    assert compare.holm([0.02, 0.01, 0.3, 0.021]) == pytest.approx([0.06, 0.04, 0.3, 0.06])
-    assert compare.holm([0.6, 0.5]) == [1, 1]
-    assert compare.holm([]) == []
-
-
-def test_the_interval_is_students():
-    values = [0.9, 0.8, 0.85]
-    low, high = compare.interval(values)
-    assert stats.ttest_1samp(values, low).pvalue == pytest.approx(0.05)
-    assert stats.ttest_1samp(values, high).pvalue == pytest.approx(0.05)
-    assert compare.interval([0.5]) == (-np.inf, np.inf)
-
-
 def test_answers_are_kept_bit_by_bit():
     answers = right(0.5, 1, 13)[0]
     assert (unpacked(packed(answers), 13) == answers).all()
@@ -323,3 +267,27 @@ def test_a_collapsed_run_stays_in_the_mean_and_in_the_collapse_rate(tmp_path):
     cells = dict(zip(main.head, main.rows[0], strict=True))
     assert cells["clean"].startswith("50.0")
     assert (cells["collapsed"], cells["cost of a step"], cells["seeds"]) == ("1 of 2", "1.00", "2")
+
+
+def test_rows_are_ranked_and_stand_on_the_ladder_in_that_order(tmp_path):
+    wanted = programme(2_000, "plain", "pgd_at")
+    store = Store(tmp_path / "runs.jsonl")
+    store.path.touch()
+    for name in ("plain", "pgd_at"):
+        for job in wanted.trials(name, {}):
+            store.add(job, {"accuracy": {"clean": 0.99, "worst 0.2": 0.1 + job.rate * (job.rate < 2e-3)}})
+        while missing := [job for job in wanted.trials(name, store.records) if job not in store.records]:
+            store.add(missing[0], {"accuracy": {"clean": 0.99, "worst 0.2": 0.0}})
+    columns = runs.columns("test", SOURCE)
+    for name, share in (("plain", 0.2), ("pgd_at", 0.8)):
+        for seed in range(5):
+            answers = {column: right(share, 1, of=seed)[0] for column in columns}
+            figures = {"accuracy": {column: float(each.mean()) for column, each in answers.items()}}
+            figures |= {"right": {column: packed(each) for column, each in answers.items()}}
+            figures |= {"n": 400, "collapsed": False, "steps": 4, "spent": 4.0}
+            store.add(wanted.seeded(name, seed, store.records), figures)
+    made = table.Table.of(wanted, store.records)
+    assert [row.name for row in made.rows] == ["pgd_at", "plain"]
+    assert made.ranks[0.2] == {"pgd_at": 1, "plain": 2}
+    lines = page.ladder(made).csv.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["label", "pgd_at", "plain"]
