@@ -30,6 +30,8 @@ class EpochRecord:
             steps, and their examples in no mean.
         figures: further figures of the loss's terms, ``regularizer.NAME`` and ``objective.NAME``; ``terms.json``
             has their meaning.
+        cost: of the epoch's last step, in plain steps: those on the task's loss alone; None where it was not
+            measured.
     """
 
     epoch: int
@@ -48,6 +50,7 @@ class EpochRecord:
     memory: int | None = None
     skipped: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

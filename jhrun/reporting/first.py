@@ -84,6 +84,7 @@ def rung_of(folder: RunFolder, report: Report, label: str) -> Rung | None:
         attacked.accuracy if attacked else None,
         pgd=_pgd(folder, report),
         outcome=report.verdict.outcome if report.verdict else None,
+        cost=next((e.cost for e in reversed(report.epochs) if e.cost is not None), None),
         interval=attacked.ci95 if attacked else None,
     )
 

@@ -20,6 +20,7 @@ from jhrun.schedules import Schedule
 from jhrun.terms import OBJECTIVE, REGULARIZER, Draws, Look, Pass, Setting, Weighted
 from jhrun.training.averages import Averages
 from jhrun.training.checkpoint import Checkpoint
+from jhrun.training.cost import PLAIN, Costs
 from jhrun.training.follow import Follow
 from jhrun.training.gradients import Active, Made, add_gradients
 from jhrun.training.ledger import Ledger
@@ -73,6 +74,7 @@ class Trainer:
         means: over the epoch so far, as of the last meeting of host and device, by name; empty before the first.
         best: the best validation accuracy so far, or validation loss where there are no classes.
         copies: further networks of the terms, by name.
+        costs: of its steps, in plain ones.
         network: the model as training calls it.
         single: likewise where no term differentiates, for one backward pass alone.
     """
@@ -116,6 +118,7 @@ class Trainer:
         redrawn = (self.dataset.crop > 0 or self.dataset.flip) and self.dataset.hold == 1
         self.setting = Setting(len(self.dataset.train), redrawn, self.seed, self.stages)
         self.copies = self._copies()
+        self.costs = Costs(self.device)
         self._given = plain_groups(self.optimizer)
         if self.averages is not None:
             if not self.averages.due(self.options.epochs):
@@ -188,7 +191,7 @@ class Trainer:
             )
             for batch in batches:
                 begun = time.perf_counter()
-                self.take_step(batch)
+                self._step(batch)
                 if self.steps_done == 1:
                     # before hours are spent: an optimizer that keeps what cannot be saved is refused
                     optimizer_values(self.optimizer, self._given)
@@ -225,6 +228,16 @@ class Trainer:
         """What a term may look at, at the epoch under way."""
         return Look(self.epoch, self.network, self.objective, self.setting, self.copies, self._first)
 
+    def _step(self, batch: Batch) -> None:
+        """One update, timed against a plain one where that is not known."""
+        now = self.epoch + self.step / self.steps
+        active = Active.at(self.terms, now)
+        # a network that is compiled for one of the two alone would be compiled anew for this
+        if self.step and self.single is self.network and self.costs.wanted(active):
+            self.costs.measure(active, lambda: self._again(batch, [PLAIN], now), lambda: self.take_step(batch))
+        else:
+            self.take_step(batch)
+
     def take_step(self, batch: Batch) -> None:
         """One update of the parameters."""
         now = self.epoch + self.step / self.steps
@@ -251,7 +264,7 @@ class Trainer:
         def make(some: Batch) -> Pass:
             return Pass(network, self.objective, some, now, self.setting, draws, self.copies)
 
-        with compile_failure_named():
+        with compile_failure_named(), self.costs.gradients():
             return add_gradients(
                 make,
                 active,
@@ -438,6 +451,7 @@ class Trainer:
             memory=peak_memory(self.device),
             skipped=read.refused,
             figures=figures,
+            cost=self.costs.of(Active.at(self.terms, last)),
         )
 
     def _require_finite(self) -> None:

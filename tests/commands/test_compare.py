@@ -9,7 +9,7 @@ import pytest
 from jhrun.cli import main
 from jhrun.comparison import CAVEAT, paired
 from jhrun.evaluation.store import read_npz, write_npz
-from jhrun.jsonio import read_json, write_json
+from jhrun.jsonio import as_line, read_json, read_lines, write_json
 
 TINY = [
     "model=mlp",
@@ -63,15 +63,13 @@ def test_methods_of_several_seeds(trained, jhrun):
     assert made["keys"] == {"regularizer": ["none", "jacobian"]}
     assert [m["seeds"] for m in made["methods"]] == [[0, 1, 2]] * 2
     assert [m["runs"] for m in made["methods"]] == [paths[:3], paths[3:]]
-    assert pair["time"] == pytest.approx(
-        made["methods"][1]["seconds_per_epoch"] / made["methods"][0]["seconds_per_epoch"]
-    )
+    assert pair["cost"] == pytest.approx(made["methods"][1]["cost"] / made["methods"][0]["cost"])
 
 
 def test_a_folder_of_runs_is_read_as_all_of_them_and_its_leaderboard_s_rows_by_their_numbers(runs, jhrun):
     _, whole, _ = jhrun("compare", str(runs))
     assert "regularizer=jacobian against regularizer=none" in whole or "none against" in whole
-    assert "time of an epoch ×" in whole
+    assert "cost of a step ×" in whole
     assert jhrun("report", str(runs))[0] == 0
     rows = read_json(runs / "leaderboard.json")["rows"]
     code, out, _ = jhrun("compare", f"{runs}:2", f"{runs}:1", "--json")
@@ -102,12 +100,13 @@ def test_a_table_for_latex(trained, jhrun):
     assert len([line for line in lines if line.endswith(r"\\")]) == 3
 
 
-def test_times_of_other_machines_are_not_compared(runs, jhrun):
-    file = runs / "none0" / "environment.json"
-    write_json(file, read_json(file) | {"threads": 64})
+def test_a_cost_that_was_not_measured_is_not_compared(runs, jhrun):
+    file = runs / "jacobian0" / "metrics.jsonl"
+    lines = [as_line(line | {"cost": None}) for line in read_lines(file)]
+    file.write_text("".join(lines))
     code, out, _ = jhrun("compare", str(runs))
     assert code == 0
-    assert "time of an epoch not compared (the machines differ, or are not known)" in out
+    assert "cost of a step not known" in out
 
 
 def test_a_run_that_failed_is_named(runs, jhrun):

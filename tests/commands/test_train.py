@@ -23,7 +23,9 @@ def read(path: Path):
 
 
 def without_times(lines):
-    return [{key: value for key, value in line.items() if key not in {"seconds", "memory"}} for line in lines]
+    return [
+        {key: value for key, value in line.items() if key not in {"seconds", "memory", "cost"}} for line in lines
+    ]
 
 
 def contents(folder: Path):

@@ -112,7 +112,9 @@ def trained(folder: Path) -> dict:
     """Everything that does not hang on the clock: weights, state and records."""
     files = sorted(folder.glob("checkpoints/*/*.safetensors"))
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    timeless = [{k: v for k, v in line.items() if k not in {"seconds", "memory", "checksum"}} for line in lines]
+    timeless = [
+        {k: v for k, v in line.items() if k not in {"seconds", "memory", "cost", "checksum"}} for line in lines
+    ]
     hashes = {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
     return {"files": hashes, "records": timeless}
 

@@ -83,7 +83,9 @@ def kept(run):
 
 def figures(run):
     lines = read_lines(run / "metrics.jsonl")
-    return [{key: value for key, value in line.items() if key not in {"seconds", "memory"}} for line in lines]
+    return [
+        {key: value for key, value in line.items() if key not in {"seconds", "memory", "cost"}} for line in lines
+    ]
 
 
 @pytest.mark.parametrize("name", METHODS)

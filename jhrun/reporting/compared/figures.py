@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jhrun.comparison import Difference, Discordance, Mean
 from jhrun.reporting.leaderboard.shared import Attack
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MethodFigures:
         runs: their folders, likewise.
         clean: clean accuracy over the seeds.
         worst: the worst case over the shared attacks, likewise.
-        seconds_per_epoch: mean over the runs; None where it is not known.
+        cost: of a training step, in plain steps: mean over the runs; None where one's is not known.
     """
 
     label: str
@@ -29,7 +29,7 @@ class MethodFigures:
     runs: tuple[str, ...]
     clean: Mean
     worst: Mean
-    seconds_per_epoch: float | None
+    cost: float | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PairFigures:
         clean: difference in clean accuracy.
         worst: in the worst case.
         corrected: p of no difference in the worst case, corrected over all pairs (Holm).
-        time: of an epoch, the first's by the second's; None where their machines differ or are not known.
+        cost: the first's by the second's; None where one is not known.
         keys: in which their configurations differ.
     """
 
@@ -55,7 +55,7 @@ class PairFigures:
     clean: Difference | Discordance
     worst: Difference | Discordance
     corrected: float
-    time: float | None
+    cost: float | None
     keys: tuple[str, ...]
 
 

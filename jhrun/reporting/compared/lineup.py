@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from jhrun.comparison import Method
 from jhrun.errors import RunError
 from jhrun.records import FAIL
+from jhrun.reporting.leaderboard.columns import COST
 from jhrun.reporting.leaderboard.entries import Entry
 from jhrun.reporting.leaderboard.notes import evaluations, named, repeated
 from jhrun.reporting.leaderboard.rows import Row, data_of
@@ -164,9 +166,16 @@ def _methods(chosen: Sequence[Contender], images: NDArray[np.bool_]) -> list[Met
             (0,) if once else tuple(entry.seed for entry in one.runs if isinstance(entry.seed, int)),
             np.stack([seen.right[images] for seen in one.examples]),
             np.stack([seen.robust[images] for seen in one.examples]),
+            _cost(one.runs),
         )
         for one in chosen
     ]
+
+
+def _cost(runs: Sequence[Entry]) -> float | None:
+    """Of a step, in plain steps: the mean over some runs; None where one's is not known."""
+    found = [entry.values[COST].value for entry in runs if COST in entry.values]
+    return fmean(found) if len(found) == len(runs) else None
 
 
 def _missing(rows: Sequence[Row]) -> list[str]:

@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from statistics import fmean
 
 from jhrun.comparison import Contest, Difference, Pair, contest, over_seeds
-from jhrun.errors import JhrunError, RunError
-from jhrun.folder import RunFolder
-from jhrun.jsonio import read_record
-from jhrun.records import EnvironmentRecord, StatusRecord
+from jhrun.errors import RunError
 from jhrun.reporting.compared.figures import SCHEMA_VERSION, Compared, MethodFigures, PairFigures
 from jhrun.reporting.compared.lineup import WHERE, Lineup, line_up
 from jhrun.reporting.leaderboard.cells import Cell
-from jhrun.reporting.leaderboard.columns import PACE
 from jhrun.reporting.leaderboard.entries import Entry, read_entry
 from jhrun.reporting.leaderboard.names import name_rows
 from jhrun.reporting.leaderboard.notes import named
@@ -83,7 +78,7 @@ def _methods(line: Lineup, ranks: Sequence[int]) -> tuple[MethodFigures, ...]:
             tuple(one_line(entry.cell.folder) for entry in runs),
             over_seeds(method.clean.mean(axis=1)),
             over_seeds(method.worst.mean(axis=1)),
-            _pace(runs),
+            method.cost,
         )
         for method, rank, runs in zip(line.methods, ranks, line.runs, strict=True)
     )
@@ -126,35 +121,9 @@ def _pair(pair: Pair, one: Sequence[Entry], other: Sequence[Entry], keys: Sequen
         pair.clean,
         pair.worst,
         pair.corrected,
-        _time(one, other),
+        pair.cost,
         tuple(keys),
     )
-
-
-def _time(one: Sequence[Entry], other: Sequence[Entry]) -> float | None:
-    """The time of an epoch of some runs by that of others, where all were made on one machine in one way."""
-    machines = {_machine(entry) for entry in (*one, *other)}
-    first, second = _pace(one), _pace(other)
-    return first / second if first and second and None not in machines and len(machines) == 1 else None
-
-
-def _pace(runs: Sequence[Entry]) -> float | None:
-    """Seconds of an epoch, mean over some runs; None where one's are not known."""
-    found = [entry.values[PACE].value for entry in runs if PACE in entry.values]
-    return fmean(found) if len(found) == len(runs) else None
-
-
-def _machine(entry: Entry) -> tuple[str, str, int] | None:
-    """Host, device and threads of a run; None where they cannot be read."""
-    if entry.cell.folder is None:
-        return None
-    folder = RunFolder(entry.cell.folder)
-    try:
-        where = read_record(folder.environment, EnvironmentRecord)
-        status = read_record(folder.status, StatusRecord)
-    except JhrunError:
-        return None
-    return status.host, where.device, where.threads
 
 
 def _unpaired(line: Lineup) -> list[str]:

@@ -58,8 +58,7 @@ def told(pair: PairFigures) -> str:
         Two lines.
     """
     figures = [f"clean {_difference(pair.clean)}", f"worst case {_difference(pair.worst)}"]
-    time = "time of an epoch not compared (the machines differ, or are not known)"
-    figures.append(time if pair.time is None else f"time of an epoch ×{pair.time:.2f} (same machine)")
+    figures.append("cost of a step not known" if pair.cost is None else f"cost of a step ×{pair.cost:.2f}")
     return f"{pair.one} against {pair.other}: {', '.join(figures)}.\n{_conclusion(pair)}"
 
 
@@ -95,13 +94,13 @@ def as_tex(found: Compared) -> str:
 
 
 def _table(found: Compared) -> list[Row]:
-    header = ("method", "rank", "seeds", "clean (%)", "worst case (%)", "s/epoch")
+    header = ("method", "rank", "seeds", "clean (%)", "worst case (%)", "cost")
     return [header, *(_line(method) for method in found.methods)]
 
 
 def _line(method: MethodFigures) -> Row:
-    seconds = "–" if method.seconds_per_epoch is None else f"{method.seconds_per_epoch:.3g}"
-    figures = (_mean(method.clean), _mean(method.worst), seconds)
+    cost = "–" if method.cost is None else f"{method.cost:.2f}"
+    figures = (_mean(method.clean), _mean(method.worst), cost)
     return (method.label, str(method.rank), str(len(method.seeds)), *figures)
 
 

@@ -41,6 +41,7 @@ _WORST, _SHARED = "worst_case@", "shared_worst_case@"
 CLEAN = Column("clean", "clean")
 SKILL = Column("skill", "skill", NUMBER)
 PACE = Column("seconds_per_epoch", "s/epoch", SECONDS)
+COST = Column("cost", "cost (plain steps)", NUMBER)
 MEMORY = Column("memory", "peak memory (MiB)", BYTES)
 _TASK = {
     "mse": Column("mse", "mean squared error", NUMBER),
@@ -129,6 +130,9 @@ def values_of(report: Report) -> dict[Column, Value]:
     epochs = report.epochs
     if epochs:
         values[PACE] = Value(sum(number(e.seconds) for e in epochs) / len(epochs))
+    costs = [number(e.cost) for e in epochs if e.cost is not None]
+    if costs:
+        values[COST] = Value(costs[-1])
     peaks = [number(e.memory) for e in epochs if e.memory is not None]
     if peaks:
         values[MEMORY] = Value(max(peaks))
@@ -170,11 +174,11 @@ def ordered(columns: Iterable[Column]) -> list[Column]:
         columns: of any rows, perhaps several times.
 
     Returns:
-        Clean accuracy, the worst case over the shared attacks, that over all, the other figures, time and memory.
+        Clean accuracy, the worst case over the shared attacks, that over all, the others, cost, time and memory.
     """
 
     def place(column: Column) -> int:
-        if column in {PACE, MEMORY}:
+        if column in {COST, PACE, MEMORY}:
             return 4
         if is_worst(column):
             return 2 if over_all(column) else 1

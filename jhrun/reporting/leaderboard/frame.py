@@ -9,6 +9,7 @@ from jhrun.reporting.leaderboard.board import Board
 from jhrun.reporting.leaderboard.cells import FINISHED
 from jhrun.reporting.leaderboard.columns import (
     BYTES,
+    COST,
     MEMORY,
     NUMBER,
     PACE,
@@ -37,7 +38,7 @@ def table(board: Board) -> pd.DataFrame:
     Returns:
         Columns ``#``, ``configuration``, ``n``, one for each figure under its key, ``verdict`` and ``runs``.
     """
-    rows, late = board.rows, [PACE, MEMORY]
+    rows, late = board.rows, [COST, PACE, MEMORY]
     columns = {
         RANK: ["–" if row.rank is None else str(row.rank) for row in rows],
         NAME: [row.label for row in rows],

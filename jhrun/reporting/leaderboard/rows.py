@@ -8,7 +8,7 @@ import pandas as pd
 
 from jhrun.records import FAIL
 from jhrun.reporting.leaderboard import configuration
-from jhrun.reporting.leaderboard.columns import MEMORY, PACE, Column, Statistic, Value
+from jhrun.reporting.leaderboard.columns import COST, MEMORY, PACE, Column, Statistic, Value
 from jhrun.reporting.leaderboard.entries import Entry
 
 
@@ -60,8 +60,8 @@ class Row:
 
     @property
     def has_figures(self) -> bool:
-        """Whether it has any besides time and memory."""
-        return bool(self.statistics.keys() - {PACE, MEMORY})
+        """Whether it has any besides cost, time and memory."""
+        return bool(self.statistics.keys() - {COST, PACE, MEMORY})
 
     @property
     def failed(self) -> bool:

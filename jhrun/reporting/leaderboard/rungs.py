@@ -2,7 +2,7 @@
 
 from jhrun.reporting.ladder import Rung
 from jhrun.reporting.leaderboard.board import Board
-from jhrun.reporting.leaderboard.columns import CLEAN, Column, Statistic
+from jhrun.reporting.leaderboard.columns import CLEAN, COST, Column, Statistic
 from jhrun.reporting.leaderboard.rows import Row
 
 PGD = "pgd20"
@@ -44,6 +44,7 @@ def _rung(label: str, row: Row, clean: Statistic, worst: Statistic, column: Colu
         pgd=pgd.mean if pgd is not None and pgd.n == worst.n else None,
         seeds=worst.values if worst.n > 1 else (),
         outcome=verdicts[0] if verdicts else None,
+        cost=row.statistics[COST].mean if COST in row.statistics else None,
         interval=worst.ci95,
     )
 
