@@ -24,6 +24,9 @@ from jhrun.cli import main
 
 torch.set_num_threads(1)
 
+# no tests, and one of them is imported for what it does
+collect_ignore = ["helpers"]
+
 
 def random_images(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
@@ -36,7 +39,7 @@ def md5(path):
 LONG = {
     *("commands", "faults", "plugins", "reporting", "evaluation", "benchmarks", "sweeps"),
     *("test_linear.py", "test_cache.py", "test_deciding.py", "test_preflight.py", "test_overrides.py"),
-    *("test_tensorboard.py", "README.md"),
+    *("test_tensorboard.py", "test_forked.py", "README.md"),
 }
 """Folders and files whose tests are seconds each: ``quick`` are of them those alone that say so."""
 
