@@ -16,11 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forked import Forked
 from PIL import Image
+from unrendered import HERE, savefig
 
 from jhrun.cli import main
 
 torch.set_num_threads(1)
+
+# no tests, and one of them is imported for what it does
+collect_ignore = ["helpers"]
 
 
 def random_images(*shape):
@@ -34,12 +39,9 @@ def md5(path):
 LONG = {
     *("commands", "faults", "plugins", "reporting", "evaluation", "benchmarks", "sweeps"),
     *("test_linear.py", "test_cache.py", "test_deciding.py", "test_preflight.py", "test_overrides.py"),
-    *("test_tensorboard.py", "README.md"),
+    *("test_tensorboard.py", "test_forked.py", "README.md"),
 }
 """Folders and files whose tests are seconds each: ``quick`` are of them those alone that say so."""
-
-EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt" viewBox="0 0 1 1"></svg>'
-EMPTY_PNG = b"\x89PNG\r\n\x1a\n"
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
 
@@ -70,15 +72,9 @@ def files_of_at_most():
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """Figures are made and not rendered, which is matplotlib's work and half of the time of a tiny run.
-
-    tests/reporting renders all of them, so does each process that a test starts.
-    """
-
-    def savefig(self, file, *, format, **options):
-        file.write(EMPTY_SVG if format == "svg" else EMPTY_PNG)
-
+    """Figures are made and not rendered, here and in processes that are started; tests/reporting renders them."""
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 
 @pytest.fixture
@@ -166,13 +162,12 @@ def jhrun(capsys):
 def begin():
     """Start ``jhrun train`` in a process group of its own, as a shell does; gives the process."""
 
-    def start(*argv) -> subprocess.Popen:
-        return subprocess.Popen(
+    def start(*argv) -> Forked:
+        return Forked(
             [sys.executable, "-m", "jhrun", "train", *argv],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
 

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import numpy as np
 import pytest
+from forked import Forked
 
 from jhrun.commands.eval import refuse_doubtful
 from jhrun.errors import VerdictError
@@ -48,7 +50,7 @@ def test_a_killed_evaluation_goes_on_with_the_attacks_that_are_left(tiny, tmp_pa
     run = tiny("evaluate=false")
     command = [sys.executable, "-m", "jhrun", "eval", "run=run", "attack=[pgd20,square]"]
     settings = ["attack.square.queries=300", "subset=100"]
-    process = subprocess.Popen([*command, *settings], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = Forked([*command, *settings], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     kept = run / "eval/pgd20+square/unfinished/pgd20.npz"
     deadline = time.monotonic() + 60
     while not kept.exists() and time.monotonic() < deadline and process.poll() is None:
@@ -57,13 +59,11 @@ def test_a_killed_evaluation_goes_on_with_the_attacks_that_are_left(tiny, tmp_pa
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert not (kept.parent.parent / "results.json").exists()
-    again = subprocess.run([*command, *settings], cwd=tmp_path, capture_output=True, text=True, check=False)
+    again = forked.run([*command, *settings], cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "going on with evaluation pgd20+square: pgd20 done before" in again.stdout
     assert not kept.parent.exists()
-    whole = subprocess.run(
-        [*command, *settings, "name=whole"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    whole = forked.run([*command, *settings, "name=whole"], cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     assert "going on" not in whole.stdout
     first, second = results(run, "pgd20+square"), results(run, "whole")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked
 
 from jhrun.attacks import PGD
 from jhrun.commands.plan import say_estimate
@@ -100,9 +101,7 @@ def test_an_error_passes_and_the_clock_stops(quick):
 def test_on_a_terminal_a_bar_moves_each_second_while_the_work_is_silent(columns):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 0, columns, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-c", STEPS.format(seconds=4)], stdout=theirs, stderr=theirs, stdin=theirs
-    )
+    process = Forked([sys.executable, "-c", STEPS.format(seconds=4)], stdout=theirs, stderr=theirs, stdin=theirs)
     os.close(theirs)
     seen = b""
     while process.poll() is None or seen == b"":
@@ -178,12 +177,12 @@ SWEEP = ["train", "-m", "hydra.sweep.dir=sweep", "seed=0", "model=mlp", "model.w
 def test_a_sweep_s_own_output_moves_while_its_job_works(launcher, tmp_path):
     (tmp_path / "slow_networks.py").write_text(SLOW.format(seconds=0.1))
     slow = ["plugins=[slow_networks]", "model._target_=slow_networks.Slow", "train.epochs=1", "regularizer=none"]
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-m", "jhrun", *SWEEP, *slow, f"hydra/launcher={launcher}", "train.batch_size=20"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}", "PYTHONUNBUFFERED": "1"},
     )
     said = process.communicate(timeout=300)[0]
     assert process.returncode == 0, said

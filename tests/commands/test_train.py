@@ -8,8 +8,10 @@ import time
 import warnings
 from pathlib import Path
 
+import forked
 import pytest
 import torch
+from forked import Forked
 from safetensors.torch import load_file
 
 from jhrun.config import stored
@@ -167,10 +169,9 @@ def test_two_epochs_and_then_two_more_equal_four(tiny, jhrun, extra):
     assert_same_training(whole, Path("parts"))
 
 
-def start(*argv) -> subprocess.Popen:
+def start(*argv) -> Forked:
     command = [sys.executable, "-m", "jhrun", "train", *TINY, "train.epochs=6", *argv]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    return Forked(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def wait_for(path: Path, process: subprocess.Popen):
@@ -439,16 +440,20 @@ def test_a_reader_who_leaves_does_not_end_the_run(tmp_path):
     assert len(read(Path("run/metrics.jsonl"))) == 6
 
 
+LIMITED = """
+import resource, signal, sys
+from jhrun.cli import main
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_a_disk_quota_is_told_as_such():
     """A file size limit stands for the full disk: a real failing write."""
-    import resource
-
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    command = [sys.executable, "-m", "jhrun", "train", *TINY, "hydra.run.dir=run", "model.widths=[200]"]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
+    command = [sys.executable, "-c", LIMITED, "train", *TINY, "hydra.run.dir=run", "model.widths=[200]"]
+    done = forked.run(command)
     assert done.returncode == 6, done.stderr
     assert done.stderr.count("error: ") == 1
     assert read(Path("run/status.json"))["exit_code"] == 6

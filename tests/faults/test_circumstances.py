@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked
 from PIL import Image
 
 from jhrun.commands.environment import changes
@@ -260,8 +261,7 @@ sys.exit(main(["train", *sys.argv[1:]]))
 def test_a_launchers_own_handlers_stay():
     """As submitit's, which requeue a job; ``tests/commands/test_sweep.py`` has submitit itself do it."""
     command = [sys.executable, "-c", HANDLED, *LONG]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+    process = Forked(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_for(Path("run/metrics.jsonl"), process)
     for number in (signal.SIGUSR2, signal.SIGTERM):
         process.send_signal(number)

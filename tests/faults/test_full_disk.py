@@ -1,13 +1,13 @@
 """A real small disk that fills up: a tmpfs of its own, in a namespace of its own where root may not mount."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
+from mounts import MAY_NOT
 
 # whether a file fits hangs on its size
 pytestmark = pytest.mark.rendered
@@ -17,11 +17,12 @@ TINY = [
     *("train.epochs=3", "evaluate=false", "threads=1", "hydra.run.dir=disk/run"),
 ]
 SCRIPT = """
-import os, subprocess, sys
+import os, sys
 from pathlib import Path
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", "disk"], check=True)
+from mounts import mount_own
 from jhrun import files
 from jhrun.cli import main
+mount_own(["-t", "tmpfs", "-o", "size=2m", "tmpfs", "disk"])
 name, time, *overrides = sys.argv[1:]
 
 def fill():
@@ -69,19 +70,6 @@ print("RESULT", json.dumps([code, json.loads(status), changed, left, again, line
 """
 
 
-def mounting() -> list[str]:
-    """What may mount a disk here: root, or anybody in namespaces of their own."""
-    for command in ([], ["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
-        Path("tried").mkdir(exist_ok=True)
-        trial = [*(command or ["unshare", "--mount"]), "mount", "-t", "tmpfs", "tmpfs", "tried"]
-        try:
-            if subprocess.run(trial, capture_output=True, check=False).returncode == 0:
-                return command or ["unshare", "--mount"]
-        except FileNotFoundError:
-            break
-    pytest.skip("nobody may mount a disk here")
-
-
 @pytest.mark.parametrize(
     ("name", "time"),
     [
@@ -94,13 +82,9 @@ def mounting() -> list[str]:
 )
 def test_a_full_disk_ends_a_run_in_one_line_and_it_goes_on_after_space_is_made(name, time):
     Path("disk").mkdir()
-    done = subprocess.run(
-        [*mounting(), sys.executable, "-c", SCRIPT, name, time, *TINY],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    done = forked.run([sys.executable, "-c", SCRIPT, name, time, *TINY])
+    if done.returncode == MAY_NOT:
+        pytest.skip("nobody may mount a disk here")
     assert done.returncode == 0, done.stderr
     result = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
     code, status, changed, left, again, lines = json.loads(result.removeprefix("RESULT "))

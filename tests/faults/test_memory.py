@@ -1,12 +1,11 @@
 """Memory that runs out in a process that may have no more: said once, with the peak and what would lower it."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -42,8 +41,7 @@ def limited():
 
     def call(*argv):
         command = [sys.executable, "-c", LIMITED, *argv]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = forked.run(command)
         return done.returncode, done.stdout, done.stderr
 
     return call

@@ -1,12 +1,11 @@
 """Commands that end at odd moments, and what a second try makes of it."""
 
-import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -38,8 +37,7 @@ def ended_at():
 
     def call(where, number, *argv):
         command = [sys.executable, "-c", ENDING, where, str(int(number)), *argv]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.run(command, capture_output=True, env=environment, check=False).returncode
+        return forked.run(command).returncode
 
     return call
 

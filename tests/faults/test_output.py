@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 from jhrun.cli import main
 
@@ -95,10 +96,10 @@ def test_a_configuration_is_shown_in_ascii_too():
     assert "root: eps" in done.stdout
 
 
-def on_a_terminal(command, read, **environment):
+def on_a_terminal(command, read, start=subprocess.Popen, **environment):
     """A process whose output is a terminal of no columns; ``read`` is given the bytes, and stops by false."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = start(
         [*JHRUN.split(), *command.split()],
         stdin=theirs,
         stdout=theirs,
@@ -134,7 +135,7 @@ def test_a_terminal_without_colours_and_columns():
 
 
 def test_a_terminal_that_goes_away():
-    code, seen = on_a_terminal(TRAIN, lambda seen: b"training in" not in seen)
+    code, seen = on_a_terminal(TRAIN, lambda seen: b"training in" not in seen, Forked)
     assert code == 0, seen
     assert_finished()
 

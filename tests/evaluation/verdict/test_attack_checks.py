@@ -126,8 +126,9 @@ def test_what_square_alone_finds_is_found_in_any_suite(kit, undefended, honest, 
     some = {
         "apgd": APGD(E, 50),
         "pgd": PGD(E, 20, 0.1),
-        "square": Square(E, 1000),
-        "auto": AutoAttack(E, steps=10, targets=2, queries=1000),
+        # of the quantised network's examples it breaks a fifth alone, four times the share that fails
+        "square": Square(E, 300),
+        "auto": AutoAttack(E, steps=10, targets=2, queries=300),
     }
     attacks, part = {name: some[name] for name in names}, kit.part()
     for model, outcome in ((quantised(kit, undefended), FAIL), (honest, PASS)):
