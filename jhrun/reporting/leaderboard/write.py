@@ -9,6 +9,7 @@ from jhrun.files import write_aside
 from jhrun.jsonio import write_json
 from jhrun.reporting import tables, text
 from jhrun.reporting.ladder import ladder, ladder_data
+from jhrun.reporting.latex import FOR_A_PAPER, write_board
 from jhrun.reporting.leaderboard import documents
 from jhrun.reporting.leaderboard.cells import Cell
 from jhrun.reporting.leaderboard.curves import MOST_SEEDS, curves_data, curves_figure, drawn_rows
@@ -63,7 +64,7 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
             write_aside(output / "figures" / file, content)
     for name in {*FIGURES} - {picture.name for picture in pictures}:
         # of an older leaderboard
-        for ending in ("svg", "csv"):
+        for ending in ("svg", "csv", "pdf"):
             (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
     published = paper_tables(found) if paper else None
     paces = runtime_tables(found) if paper else []
@@ -76,6 +77,7 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
     write_json(output / "leaderboard.json", documents.document(found, entries, remarks) | beside)
     write_aside(output / "leaderboard.csv", documents.csv(found))
     write_aside(output / "leaderboard.tex", documents.latex(found))
+    write_board(output, [(row.label, [(e.cell.folder, e.cell.config) for e in row.counted]) for row in found.rows])
     for ending, content in pages(
         "leaderboard",
         table_rows=[line for line in table if line[0] != "–"],
@@ -98,6 +100,7 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, *, paper: bool = Fals
         finished=sum(entry.counts for entry in entries),
         rows=len(found.rows),
         tables=tables,
+        for_a_paper=FOR_A_PAPER.replace("table.tex", "leaderboard.tex"),
     ):
         write_aside(output / f"leaderboard.{ending}", content)
     return table
