@@ -19,7 +19,7 @@ class Hessian(Penalty):
     H is ∂²ℓ/∂x² of the example's loss, or ∂²f/∂x² of a network with one output.
     """
 
-    title: ClassVar[str] = "the Hessian of the loss or of a scalar output with respect to the input"
+    title: ClassVar[str] = "the Hessian with respect to the input"
     bibtex: ClassVar[str] = Jacobian.bibtex
 
     evidence: ClassVar[Evidence] = Evidence(

@@ -5,8 +5,9 @@ A text may hold letters, accents, mathematics and a few harmless commands. An en
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
+
+from jhrun.reporting.latex.accents import as_ascii
 
 LONGEST = 4000
 """Letters of an entry."""
@@ -57,16 +58,6 @@ _HARMLESS = {
     *("emph", "textit", "textbf", "textsc", "textrm", "mathrm", "mathcal", "mathbb", "mathbf", "ell", "infty"),
     *("alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "lambda", "mu", "sigma", "times", "dots", "log"),
 }
-_ACCENTS = {
-    "\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0308": r"\"", "\u0304": r"\=",
-    "\u0307": r"\.", "\u0327": r"\c ", "\u030c": r"\v ", "\u0306": r"\u ", "\u030b": r"\H ", "\u0328": r"\k ",
-    "\u030a": r"\r ",
-}  # fmt: skip
-_LETTERS = {
-    "ß": r"{\ss}", "ø": r"{\o}", "Ø": r"{\O}", "ł": r"{\l}", "Ł": r"{\L}", "æ": r"{\ae}", "Æ": r"{\AE}",
-    "œ": r"{\oe}", "Œ": r"{\OE}", "ı": r"{\i}", "–": "--", "—": "---", "‐": "-", "’": "'", "‘": "`", "“": "``",
-    "”": "''", "…": "...", "\u00a0": " ",
-}  # fmt: skip
 
 
 class NotWellFormedError(ValueError):
@@ -174,7 +165,7 @@ def _harmless(value: str) -> str:
         raise NotWellFormedError("letters in TeX's own code")
     found, mathematics = [], False
     plain = re.sub(r"\\url *\{([^{}]*)\}", r"\1", value)
-    for piece in re.findall(r"\\[A-Za-z]+|\\.|[^\\]|\\$", _ascii(plain)):
+    for piece in re.findall(r"\\[A-Za-z]+|\\.|[^\\]|\\$", _letters(plain)):
         if piece == "$":
             mathematics = not mathematics
         elif piece[0] == "\\" and (piece[1:] in {"", "(", ")", "[", "]", "\\"} or _executes(piece[1:])):
@@ -191,18 +182,8 @@ def _executes(command: str) -> bool:
     return command.isalpha() and command not in _HARMLESS
 
 
-def _ascii(value: str) -> str:
-    """Letters with accents as TeX's commands, which every style and every sorting of BibTeX takes."""
-    found = []
-    for letter in unicodedata.normalize("NFC", value):
-        apart = unicodedata.normalize("NFD", letter)
-        base, marks = apart[0], apart[1:]
-        if letter.isascii() and letter.isprintable():
-            found.append(letter)
-        elif letter in _LETTERS:
-            found.append(_LETTERS[letter])
-        elif marks in _ACCENTS and base.isascii():
-            found.append(f"{{{_ACCENTS[marks]}{base}}}")
-        else:
-            raise NotWellFormedError(f"the letter {letter!r}")
-    return "".join(found)
+def _letters(value: str) -> str:
+    try:
+        return as_ascii(value)
+    except ValueError as error:
+        raise NotWellFormedError(str(error)) from error

@@ -1,14 +1,15 @@
 """Methods of a paper: which network was evaluated, and how it was attacked."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jhrun.records import AttackRecord
 from jhrun.records.words import radius, subset
 from jhrun.reporting.document import Report
 from jhrun.reporting.latex.known import PYTORCH, TORCHATTACKS, WILSON
-from jhrun.reporting.latex.phrases import bracketed, listed, phrase
+from jhrun.reporting.latex.phrases import phrase
 from jhrun.reporting.latex.references import References
+from jhrun.reporting.latex.values import bracketed, listed
 from jhrun.reporting.text import one_line, tex
 from jhrun.reporting.words import counted
 
@@ -36,7 +37,7 @@ def selection(report: Report) -> str:
     """Which checkpoint was evaluated, and how it was chosen."""
     if report.evaluation is None:
         return "No network has been evaluated yet."
-    epoch = report.evaluations[report.evaluation].epoch
+    epoch = f"epoch {report.evaluations[report.evaluation].epoch} of {report.setup.train.epochs}"
     chosen, raw = str(report.checkpoint), ""
     if chosen.endswith(", not averaged"):
         chosen, raw = chosen.removesuffix(", not averaged"), ", with its weights not averaged"
@@ -44,8 +45,8 @@ def selection(report: Report) -> str:
         return f"The network after the last epoch ({epoch}) was evaluated{raw}; no checkpoint was selected."
     if chosen == "best":
         rule = "lowest validation loss" if report.task else "highest validation accuracy"
-        return f"The network of the epoch with the {rule} ({epoch}) was evaluated{raw}."
-    return f"Checkpoint {tex(one_line(chosen))} (epoch {epoch}) was evaluated{raw}."
+        return f"The network after the epoch with the {rule} ({epoch}) was evaluated{raw}."
+    return f"Checkpoint {tex(one_line(chosen))} ({epoch}) was evaluated{raw}."
 
 
 def attacks(report: Report, references: References) -> str:
@@ -58,24 +59,32 @@ def attacks(report: Report, references: References) -> str:
     if report.clean is None:
         return ""
     n, total = report.clean.n, report.total
-    on = (
-        f"{n:,} of the {total:,} test examples, drawn at random"
-        if subset(n, total)
-        else f"all {n:,} test examples"
-    )
-    interval = f"Intervals are 95\\,\\% Wilson score intervals{references.cite('Wilson score interval', WILSON)}."
+    some = f"{n:,} of {total:,} test examples, drawn at random"
+    on = some if subset(n, total) else f"all {n:,} test examples"
     if not report.attacks:
-        return f"Accuracy was measured on {on}; no attack was made. {interval}"
-    sentences = [f"Robustness was measured on {on}, with pixels in $[0,1]$: {_balls(report, references)}."]
+        return f"Accuracy was measured on {on}; no attack was made."
+    text = f"Robustness was measured on {on}, with pixels in $[0,1]$: {_balls(report, references)}."
     if any(attack.robust is None for attack in report.attacks.values()):
-        sentences += ["Attacks after the first of a norm saw only the examples that the earlier ones had left."]
-    worst = (
-        "An example counts as robust if it is classified correctly both without a perturbation and at the worst "
-        f"input that the attack met{_worst(report)}."
+        text += " Attacks after the first of a norm saw only the examples that the earlier ones had left."
+    over = [attack for attack in report.attacks.values() if attack.norm == report.worst_case_norm]
+    if len(over) > 1:
+        norm = _norm(str(report.worst_case_norm))
+        text += f" The worst case is over all {len(over)} attacks in {norm}."
+    evaluations = report.joined or (str(report.evaluation),)
+    drawn = listed([str(seed) for seed in sorted({report.evaluations[name].seed for name in evaluations})])
+    return f"{text} The attacks' random numbers were drawn from seed {drawn}."
+
+
+def meaning(report: Report, references: References) -> str:
+    """What the figures mean."""
+    if report.clean is None:
+        return ""
+    interval = f"Intervals are 95\\,\\% Wilson score intervals{references.cite('Wilson score interval', WILSON)}."
+    robust = (
+        "An example counts as robust under an attack, or in the worst case under all of them, if it is classified "
+        "correctly both without a perturbation and at the worst input that was met."
     )
-    names = report.joined or (str(report.evaluation),)
-    drawn = listed([str(seed) for seed in sorted({report.evaluations[name].seed for name in names})])
-    return " ".join([*sentences, worst, interval, f"The attacks' random numbers were drawn from seed {drawn}."])
+    return f"{robust} {interval}" if report.attacks else interval
 
 
 def _balls(report: Report, references: References) -> str:
@@ -84,14 +93,6 @@ def _balls(report: Report, references: References) -> str:
     for name, attack in report.attacks.items():
         balls.setdefault((attack.norm, attack.epsilon), []).append(_attack(names[name], attack, references))
     return "; ".join(f"in the {_ball(*ball)} by {listed(found)}" for ball, found in balls.items())
-
-
-def _worst(report: Report) -> str:
-    over = [attack for attack in report.attacks.values() if attack.norm == report.worst_case_norm]
-    if len(over) < 2:
-        return ""
-    norm = _norm(str(report.worst_case_norm))
-    return f", and in the worst case if it is so under all {len(over)} attacks in {norm}"
 
 
 def _attack(title: str, attack: AttackRecord, references: References) -> str:
@@ -123,7 +124,7 @@ def versions(report: Report, references: References) -> str:
     return f"The software was {listed(software)}, on {tex(one_line(machine.device))}."
 
 
-def seeds(numbers: list[int]) -> str:
+def seeds(numbers: Sequence[int]) -> str:
     """Of what everything random was drawn."""
     if len(numbers) < 2:
         return f"Everything random in training was drawn from seed {listed([str(n) for n in numbers])}."

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jhrun.reporting.document import Report
-from jhrun.reporting.latex import evaluation
-from jhrun.reporting.latex.phrases import listed
+from jhrun.reporting.latex import evaluation, training
+from jhrun.reporting.latex.loss import loss
+from jhrun.reporting.latex.names import Names
 from jhrun.reporting.latex.references import References
-from jhrun.reporting.latex.training import Prose
+from jhrun.reporting.latex.values import listed
 from jhrun.reporting.text import one_line, tex
 
 HEAD = "% made by jhrun from the records of the run; cites what is in references.bib\n"
 
-TRAINING = ("data", "network", "loss", "optimizer", "seeds")
+TRAINING = ("data", "network", "loss", "optimizer", "budget", "seeds")
 """Aspects of the first paragraph; those of the second are of the evaluation."""
 
 
@@ -71,7 +72,7 @@ def shared_methods(rows: Sequence[Described], references: References) -> str:
         groups: dict[str, list[int]] = {}
         for number, found in aspects.items():
             groups.setdefault(found.get(name, ""), []).append(number)
-        told = [f"Of {_numbers(numbers)}: {sentence}" for sentence, numbers in groups.items() if sentence]
+        told = [f"For {_numbers(numbers)}: {sentence}" for sentence, numbers in groups.items() if sentence]
         text += "\n" + "\n".join(told) + "\n"
     return text
 
@@ -82,15 +83,17 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 def _aspects(report: Report, seeds: Sequence[int], references: References) -> dict[str, str]:
     """A run's sentences by what they are of."""
-    prose = Prose(report, references)
+    names = Names(report, references)
     return {
-        "data": prose.data(),
-        "network": prose.network(),
-        "loss": prose.loss(),
-        "optimizer": prose.optimizer(),
-        "seeds": evaluation.seeds([*seeds]),
+        "data": training.data(names),
+        "network": training.network(names),
+        "loss": loss(names),
+        "optimizer": training.optimizer(names),
+        "budget": training.budget(names),
+        "seeds": evaluation.seeds(seeds),
         "selection": evaluation.selection(report),
         "attacks": evaluation.attacks(report, references),
+        "meaning": evaluation.meaning(report, references),
         "versions": evaluation.versions(report, references),
     }
 

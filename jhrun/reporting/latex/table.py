@@ -63,4 +63,6 @@ def tabular(
 
 
 def _line(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
+    line = " & ".join(cells) + r" \\"
+    # after the end of a line these would be arguments of it
+    return f"{{}}{line}" if line.startswith(("[", "*")) else line
