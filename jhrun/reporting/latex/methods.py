@@ -13,7 +13,7 @@ from jhrun.reporting.text import one_line, tex
 
 HEAD = "% made by jhrun from the records of the run; cites what is in references.bib\n"
 
-TRAINING = ("data", "network", "loss", "optimizer", "budget", "seeds")
+TRAINING = ("data", "network", "loss", "optimizer", "budget", "averaging", "seeds")
 """Aspects of the first paragraph; those of the second are of the evaluation."""
 
 
@@ -90,6 +90,7 @@ def _aspects(report: Report, seeds: Sequence[int], references: References) -> di
         "loss": loss(names),
         "optimizer": training.optimizer(names),
         "budget": training.budget(names),
+        "averaging": training.averaging(names),
         "seeds": evaluation.seeds(seeds),
         "selection": evaluation.selection(report),
         "attacks": evaluation.attacks(report, references),

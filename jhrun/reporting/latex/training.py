@@ -64,7 +64,7 @@ def optimizer(names: Names) -> str:
 
 
 def budget(names: Names) -> str:
-    """Epochs and batches, and what is averaged."""
+    """Epochs and batches."""
     report, setup = names.report, names.report.setup
     planned = counted(setup.train.epochs, "epoch")
     text = f"Training took {planned} with batches of {setup.train.batch_size:,} examples."
@@ -73,10 +73,14 @@ def budget(names: Names) -> str:
         text += f" The run is not finished: {done} of {planned} are done."
     if report.config.get("bf16"):
         text += " Forward passes of the training were made in bfloat16."
-    if setup.averaging.get("_target_"):
-        mean = f"{names.named(setup.averaging)}{bracketed(phrases(setup.averaging))}"
-        text += f" Validation and evaluation used {mean}."
     return text
+
+
+def averaging(names: Names) -> str:
+    """What mean of the weights was used; empty for none."""
+    node = names.report.setup.averaging
+    mean = f"{names.named(node)}{bracketed(phrases(node))}" if node.get("_target_") else ""
+    return f"Validation and evaluation used {mean}." if mean else ""
 
 
 def _article(name: str) -> str:
