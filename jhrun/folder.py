@@ -61,6 +61,11 @@ class RunFolder:
         return self.path / "terms.json"
 
     @property
+    def background(self) -> Path:
+        """A ``BackgroundRecord``: the sizes of the data and what a paper cites."""
+        return self.path / "background.json"
+
+    @property
     def metrics(self) -> Path:
         """One ``EpochRecord`` a line."""
         return self.path / "metrics.jsonl"

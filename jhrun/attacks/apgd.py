@@ -19,6 +19,14 @@ class APGD(Attack):
     It returns a misclassified point where it met one, and the input itself where it did not.
     """
 
+    title: ClassVar[str] = "APGD-CE"
+    bibtex: ClassVar[str] = """@inproceedings{croce2020reliable,
+  author = {Croce, Francesco and Hein, Matthias},
+  title = {Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks},
+  booktitle = {International Conference on Machine Learning},
+  year = {2020},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Croce and Hein 2020, arXiv 2003.01690",
         mark="read in code",
@@ -81,6 +89,8 @@ class APGDTargeted(APGD):
     used; with two there is none, and −(z_y − z_j) is: its sign, which is all that a step in the ℓ∞ ball takes, and
     the order of its values, which is all that the schedule takes, do not change with the logits' scale either.
     """
+
+    title: ClassVar[str] = "APGD-T"
 
     evidence: ClassVar[Evidence] = Evidence(
         source="Croce and Hein 2020, arXiv 2003.01690",

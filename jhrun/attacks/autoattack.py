@@ -23,6 +23,8 @@ class AutoAttack(Attack):
     where it met one, and the input itself where it did not. APGDTargeted says what is done with few classes.
     """
 
+    bibtex: ClassVar[str] = APGD.bibtex
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Croce and Hein 2020, arXiv 2003.01690",
         mark="read in code",

@@ -30,6 +30,14 @@ class CW(Attack):
     not matter; and the learning rate falls to 0, so that the iterates come to rest.
     """
 
+    title: ClassVar[str] = "C&W"
+    bibtex: ClassVar[str] = """@inproceedings{carlini2017towards,
+  author = {Carlini, Nicholas and Wagner, David},
+  title = {Towards Evaluating the Robustness of Neural Networks},
+  booktitle = {IEEE Symposium on Security and Privacy},
+  year = {2017},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Carlini and Wagner 2016, arXiv 1608.04644",
         mark="read in code",

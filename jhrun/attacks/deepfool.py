@@ -19,6 +19,13 @@ class DeepFool(Attack):
     one, with C backward passes a step.
     """
 
+    bibtex: ClassVar[str] = """@inproceedings{moosavi2016deepfool,
+  author = {Moosavi-Dezfooli, Seyed-Mohsen and Fawzi, Alhussein and Frossard, Pascal},
+  title = {{DeepFool}: A Simple and Accurate Method to Fool Deep Neural Networks},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2016},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Moosavi-Dezfooli et al. 2015, arXiv 1511.04599",
         mark="read in code",

@@ -20,6 +20,13 @@ class FAB(Attack):
     runs in float32, which is all that torchattacks' can; a network of another precision is asked in its own.
     """
 
+    bibtex: ClassVar[str] = """@inproceedings{croce2020minimally,
+  author = {Croce, Francesco and Hein, Matthias},
+  title = {Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary Attack},
+  booktitle = {International Conference on Machine Learning},
+  year = {2020},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Croce and Hein 2019, arXiv 1907.02044",
         mark="read in code",

@@ -14,6 +14,13 @@ from jhrun.records.evidence import Evidence
 class FGSM(Attack):
     """x + ε·sign(∂CE/∂x): one step (I. Goodfellow et al., arXiv 1412.6572)."""
 
+    bibtex: ClassVar[str] = """@inproceedings{goodfellow2015explaining,
+  author = {Goodfellow, Ian J. and Shlens, Jonathon and Szegedy, Christian},
+  title = {Explaining and Harnessing Adversarial Examples},
+  booktitle = {International Conference on Learning Representations},
+  year = {2015},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Goodfellow et al. 2014, arXiv 1412.6572",
         mark="read in code",

@@ -53,6 +53,8 @@ class _Noise(Attack):
 class UniformNoise(_Noise):
     """x + u with every pixel's u uniform in [−ε, ε]."""
 
+    title: ClassVar[str] = "uniform noise"
+
     evidence: ClassVar[Evidence] = Evidence(
         source="a baseline of our own",
         mark="derived",
@@ -71,6 +73,8 @@ class UniformNoise(_Noise):
 
 class GaussianNoise(_Noise):
     """x + ε·g/‖g‖₂ with g normal: uniform on the ℓ2 ball's surface, where noise does most."""
+
+    title: ClassVar[str] = "Gaussian noise"
 
     evidence: ClassVar[Evidence] = Evidence(
         source="a baseline of our own",

@@ -19,6 +19,14 @@ class PGD(Attack):
     attacked again from another point; the last iterate is then that of the last restart an example took part in.
     """
 
+    title: ClassVar[str] = "PGD"
+    bibtex: ClassVar[str] = """@inproceedings{madry2018towards,
+  author = {Madry, Aleksander and Makelov, Aleksandar and Schmidt, Ludwig and Tsipras, Dimitris and Vladu, Adrian},
+  title = {Towards Deep Learning Models Resistant to Adversarial Attacks},
+  booktitle = {International Conference on Learning Representations},
+  year = {2018},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Madry et al. 2017, arXiv 1706.06083",
         mark="read in code",

@@ -22,6 +22,13 @@ class SPSA(Attack):
     It needs no gradient of the network. Source: J. Uesato et al., arXiv 1802.05666.
     """
 
+    bibtex: ClassVar[str] = """@inproceedings{uesato2018adversarial,
+  author = {Uesato, Jonathan and O'Donoghue, Brendan and Kohli, Pushmeet and van den Oord, Aaron},
+  title = {Adversarial Risk and the Dangers of Evaluating Against Weak Attacks},
+  booktitle = {International Conference on Machine Learning},
+  year = {2018},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Uesato et al. 2018, arXiv 1802.05666",
         mark="read in code",

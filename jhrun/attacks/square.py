@@ -19,6 +19,14 @@ class Square(Attack):
     where it met one, and the input itself where it did not.
     """
 
+    title: ClassVar[str] = "Square Attack"
+    bibtex: ClassVar[str] = """@inproceedings{andriushchenko2020square,
+  author = {Andriushchenko, Maksym and Croce, Francesco and Flammarion, Nicolas and Hein, Matthias},
+  title = {Square Attack: A Query-Efficient Black-Box Adversarial Attack via Random Search},
+  booktitle = {European Conference on Computer Vision},
+  year = {2020},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Andriushchenko et al. 2019, arXiv 1912.00049",
         mark="read in code",

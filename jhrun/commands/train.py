@@ -33,6 +33,7 @@ from jhrun.commands.session import (
 from jhrun.commands.signals import preemptible, stop_at_step
 from jhrun.commands.watch import Watch, validated
 from jhrun.config import objects, stored
+from jhrun.config.background import background
 from jhrun.config.overrides import flatten
 from jhrun.evaluation.analyses import Analysis
 from jhrun.folder import RunFolder
@@ -80,7 +81,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             finish = _kept(stack, folder)
             stack.enter_context(logged(folder))
             say(f"training in {folder.path} on {device}")
-            _note(folder, trainer, warnings)
+            _note(folder, trainer, warnings, values, call["plugins"])
         else:
             command = shlex.join(["jhrun", "train", *overrides])
             with records_read(folder):
@@ -88,7 +89,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
             if trainer.steps_done == 0:
                 with plugins_named(call["plugins"]):
                     warnings = preflighted(trainer)
-                _note(folder, trainer, warnings)
+                _note(folder, trainer, warnings, values, call["plugins"])
             finish = _kept(stack, folder)
         if logger is not None:
             stack.callback(logger.close)
@@ -192,8 +193,11 @@ def _measured(path: Path, **of: Any) -> bool:
     return all(record.get(key) == value for key, value in of.items())
 
 
-def _note(folder: RunFolder, trainer: Trainer, warnings: Sequence[str]) -> None:
-    """Keep for the report what the terms of the loss mean; say what is odd, and keep it too."""
+def _note(
+    folder: RunFolder, trainer: Trainer, warnings: Sequence[str], values: dict[str, Any], plugins: Sequence[str]
+) -> None:
+    """Keep for the report what the terms of the loss mean and what is cited; say what is odd, and keep it too."""
+    write_json(folder.background, as_plain(background(values, trainer, plugins)))
     write_json(folder.terms, {"terms": as_plain([one.record() for one in trainer.terms])})
     for warning in warnings:
         say(f"warning: {warning}")

@@ -4,11 +4,21 @@ import torch
 
 from jhrun.data.dataset import Dataset, split
 from jhrun.data.part import Part
+from jhrun.records.evidence import called
 
 _TEST_SEED = 1797
 """Of the fixed fifth that is the test set, whatever the run's seed."""
 
 
+@called(
+    "the handwritten digits of scikit-learn",
+    """@misc{alpaydin1998optical,
+  author = {Alpaydin, E. and Kaynak, C.},
+  title = {Optical Recognition of Handwritten Digits},
+  howpublished = {UCI Machine Learning Repository},
+  year = {1998},
+}""",
+)
 def digits(*, validation: float = 0.1, crop: int = 0, flip: bool = False, seed: int = 0) -> Dataset:
     """The digits data set (E. Alpaydin and C. Kaynak, UCI, 1998).
 

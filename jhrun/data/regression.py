@@ -9,6 +9,7 @@ from torch import Tensor
 
 from jhrun.data.dataset import Dataset, split
 from jhrun.data.part import Part
+from jhrun.records.evidence import called
 from jhrun.seeds import generator
 
 TEST = 2000
@@ -18,6 +19,7 @@ _SAMPLE = 2212
 """Seed of the points: a task is the same for every seed of a run."""
 
 
+@called("a synthetic conservative field, the gradient of a sum of sines")
 def conservative_field(
     *, dimension: int = 64, examples: int = 30_000, validation: float = 0.1, seed: int = 0
 ) -> Dataset:
@@ -45,6 +47,7 @@ def conservative_field(
     return _task(torch.cos, dimension, examples, validation, seed, scale, "symmetric")
 
 
+@called("a synthetic function with a diagonal Hessian, a sum of squares")
 def disentanglement(
     *, dimension: int = 64, examples: int = 30_000, validation: float = 0.1, seed: int = 0
 ) -> Dataset:

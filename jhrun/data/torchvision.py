@@ -15,14 +15,33 @@ from jhrun.data.image_folder import image_folder
 from jhrun.data.integrity import ensure
 from jhrun.data.part import Part
 from jhrun.errors import DataError, JhrunError
+from jhrun.records.evidence import called
 
 # image_folder was here: stored runs name it so
 __all__ = ["cifar10", "cifar100", "image_folder", "mnist"]
+
+_CIFAR = """@techreport{krizhevsky2009learning,
+  author = {Krizhevsky, Alex},
+  title = {Learning Multiple Layers of Features from Tiny Images},
+  institution = {University of Toronto},
+  year = {2009},
+}"""
 
 _SILENCE = 8.0
 """Seconds without a byte after which a server counts as unreachable; torchvision tries two mirrors at most."""
 
 
+@called(
+    "MNIST",
+    r"""@article{lecun1998gradient,
+  author = {LeCun, Yann and Bottou, L{\'e}on and Bengio, Yoshua and Haffner, Patrick},
+  title = {Gradient-Based Learning Applied to Document Recognition},
+  journal = {Proceedings of the IEEE},
+  volume = {86},
+  number = {11},
+  year = {1998},
+}""",
+)
 def mnist(
     *,
     root: str,
@@ -48,6 +67,7 @@ def mnist(
     return _load(tv.MNIST, root, download, validation, crop, flip, seed, (0.1307,), (0.3081,))
 
 
+@called("CIFAR-10", _CIFAR)
 def cifar10(
     *,
     root: str,
@@ -74,6 +94,7 @@ def cifar10(
     return _load(tv.CIFAR10, root, download, validation, crop, flip, seed, mean, std)
 
 
+@called("CIFAR-100", _CIFAR)
 def cifar100(
     *,
     root: str,

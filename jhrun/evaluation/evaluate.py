@@ -15,6 +15,7 @@ from jhrun.data import Part
 from jhrun.errors import NumericalError
 from jhrun.evaluation.passes import passes_counted
 from jhrun.records import AttackRecord, ClassRecord, Proportion
+from jhrun.records.evidence import cited
 
 BATCH = 250
 SHOWN = 8
@@ -238,5 +239,13 @@ def _record(name: str, attack: Attack, left: Tensor, seconds: float, evaluation:
     else:
         attacked = int(left.sum())
     evaluation.records[name] = AttackRecord(
-        share, attack.epsilon, attack.norm, seconds, attack.parameters, at_last, attacked
+        share,
+        attack.epsilon,
+        attack.norm,
+        seconds,
+        attack.parameters,
+        at_last,
+        attacked,
+        kind=f"{type(attack).__module__}.{type(attack).__qualname__}",
+        cited=cited(attack),
     )

@@ -53,6 +53,9 @@ class Auto:
         16.0
     """
 
+    title: ClassVar[str] = "an approximation of the leading left singular vector of A"
+    bibtex: ClassVar[str] = Lanczos.bibtex
+
     evidence: ClassVar[Evidence] = Evidence(
         source="of our own, after measurements",
         mark="derived",

@@ -24,6 +24,8 @@ class Exact:
         (16.0, 2)
     """
 
+    title: ClassVar[str] = "the leading left singular vector of A, by an exact decomposition"
+
     evidence: ClassVar[Evidence] = Evidence(
         source="of our own: the Gram matrix of the small side",
         mark="derived",

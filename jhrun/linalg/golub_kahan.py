@@ -73,6 +73,24 @@ class GolubKahan:
         (2.0, True)
     """
 
+    title: ClassVar[str] = "the leading left singular vector of A, approximated by Golub-Kahan bidiagonalisation"
+    bibtex: ClassVar[str] = """@article{golub1965calculating,
+  author = {Golub, Gene and Kahan, William},
+  title = {Calculating the Singular Values and Pseudo-Inverse of a Matrix},
+  journal = {Journal of the Society for Industrial and Applied Mathematics, Series B: Numerical Analysis},
+  volume = {2},
+  number = {2},
+  year = {1965},
+}
+@article{paige1982lsqr,
+  author = {Paige, Christopher C. and Saunders, Michael A.},
+  title = {{LSQR}: An Algorithm for Sparse Linear Equations and Sparse Least Squares},
+  journal = {ACM Transactions on Mathematical Software},
+  volume = {8},
+  number = {1},
+  year = {1982},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Golub and Kahan 1965; Paige and Saunders 1982",
         mark="recalled",

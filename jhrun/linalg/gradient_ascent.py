@@ -23,6 +23,16 @@ class GradientAscent:
         9.0
     """
 
+    title: ClassVar[str] = (
+        "the leading left singular vector of A, approximated by gradient ascent on the unit sphere"
+    )
+    bibtex: ClassVar[str] = """@article{mustafa2020input,
+  author = {Mustafa, Waleed and Vandermeulen, Robert A. and Kloft, Marius},
+  title = {Input {H}essian Regularization of Neural Networks},
+  journal = {arXiv preprint arXiv:2009.06571},
+  year = {2020},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Mustafa et al. 2020, arXiv 2009.06571, as arXiv 2212.00311 states it",
         mark="read in the paper",

@@ -27,6 +27,24 @@ class Hutchinson:
         tensor([3.])
     """
 
+    title: ClassVar[str] = (
+        "a random vector, so that the penalty estimates a multiple of the squared Frobenius norm of A"
+    )
+    bibtex: ClassVar[str] = """@article{hutchinson1990stochastic,
+  author = {Hutchinson, M. F.},
+  title = {A Stochastic Estimator of the Trace of the Influence Matrix for {L}aplacian Smoothing Splines},
+  journal = {Communications in Statistics -- Simulation and Computation},
+  volume = {19},
+  number = {2},
+  year = {1990},
+}
+@article{hoffman2019robust,
+  author = {Hoffman, Judy and Roberts, Daniel A. and Yaida, Sho},
+  title = {Robust Learning with {J}acobian Regularization},
+  journal = {arXiv preprint arXiv:1908.02729},
+  year = {2019},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Hutchinson 1990; Hoffman et al. 2019, arXiv 1908.02729, as arXiv 2212.00311 states it",
         mark="read in the paper",

@@ -149,6 +149,23 @@ class Lanczos:
         (-5.0, True)
     """
 
+    title: ClassVar[str] = "the leading left singular vector of A, approximated by the Lanczos method"
+    bibtex: ClassVar[str] = """@article{lanczos1950iteration,
+  author = {Lanczos, Cornelius},
+  title = {An Iteration Method for the Solution of the Eigenvalue Problem of Linear Differential and Integral
+    Operators},
+  journal = {Journal of Research of the National Bureau of Standards},
+  volume = {45},
+  number = {4},
+  year = {1950},
+}
+@book{parlett1980symmetric,
+  author = {Parlett, Beresford N.},
+  title = {The Symmetric Eigenvalue Problem},
+  publisher = {Prentice-Hall},
+  year = {1980},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, algorithm 1; Parlett 1980",
         mark="read in the paper",

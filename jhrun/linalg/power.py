@@ -25,6 +25,21 @@ class Power:
         -5.0
     """
 
+    title: ClassVar[str] = "the leading left singular vector of A, approximated by the power method"
+    bibtex: ClassVar[str] = r"""@article{mises1929praktische,
+  author = {von Mises, Richard and Pollaczek-Geiringer, Hilda},
+  title = {Praktische {V}erfahren der {G}leichungsaufl{\"o}sung},
+  journal = {Zeitschrift f{\"u}r Angewandte Mathematik und Mechanik},
+  volume = {9},
+  year = {1929},
+}
+@article{johansson2022exact,
+  author = {Johansson, Anton and Stranneg{\aa}rd, Claes and Engsner, Niklas and Mostad, Petter},
+  title = {Exact Spectral Norm Regularization for Neural Networks},
+  journal = {arXiv preprint arXiv:2206.13581},
+  year = {2022},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="von Mises and Pollaczek-Geiringer 1929; Johansson et al. 2022, arXiv 2206.13581",
         mark="read in the paper",

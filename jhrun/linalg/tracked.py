@@ -41,6 +41,10 @@ class Tracked:
         [1.0, 0.0, 0.0]
     """
 
+    title: ClassVar[str] = (
+        "a running approximation of the leading left singular vector of A, kept for each training example"
+    )
+
     evidence: ClassVar[Evidence] = Evidence(
         source="of our own",
         mark="derived",

@@ -1,7 +1,7 @@
 """What the networks are made of."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -148,6 +148,13 @@ class StandardisedConv2d(nn.Conv2d):
     Source: S. Qiao et al., *Micro-Batch Training with Batch-Channel Normalization and Weight Standardization*,
     2019; the standard deviation is the unbiased one.
     """
+
+    bibtex: ClassVar[str] = """@article{qiao2019micro,
+  author = {Qiao, Siyuan and Wang, Huiyu and Liu, Chenxi and Shen, Wei and Yuille, Alan},
+  title = {Micro-Batch Training with Batch-Channel Normalization and Weight Standardization},
+  journal = {arXiv preprint arXiv:1903.10520},
+  year = {2019},
+}"""
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, in, h, w) → (B, out, h', w')."""

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from jhrun.models import blocks
+from jhrun.records.evidence import called
 
 
 class BasicBlock(nn.Module):
@@ -107,6 +108,15 @@ class ResNet(nn.Sequential):
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, outputs))
 
 
+@called(
+    "ResNet-18",
+    """@inproceedings{he2016deep,
+  author = {He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian},
+  title = {Deep Residual Learning for Image Recognition},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2016},
+}""",
+)
 def resnet18(*, width: int = 64, **options: Any) -> ResNet:
     """ResNet-18: 11.2 million parameters at its full width of 64, for 10 classes.
 
@@ -121,6 +131,15 @@ def resnet18(*, width: int = 64, **options: Any) -> ResNet:
     return ResNet(stem=width, widths=widths, blocks_per_stage=2, **options)
 
 
+@called(
+    "WideResNet-28-10",
+    """@inproceedings{zagoruyko2016wide,
+  author = {Zagoruyko, Sergey and Komodakis, Nikos},
+  title = {Wide Residual Networks},
+  booktitle = {British Machine Vision Conference},
+  year = {2016},
+}""",
+)
 def wrn28_10(*, width: int = 16, factor: int = 10, **options: Any) -> ResNet:
     """WideResNet-28-10: 36.5 million parameters at its full width, for 10 classes.
 

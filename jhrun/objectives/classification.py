@@ -18,6 +18,8 @@ class CrossEntropy:
         tensor([0.6931])
     """
 
+    title: ClassVar[str] = "cross-entropy"
+
     evidence: ClassVar[Evidence] = Evidence(
         source="of the textbooks: negative log-likelihood of a softmax",
         mark="derived",

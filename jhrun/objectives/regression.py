@@ -21,6 +21,14 @@ class SquaredError:
         tensor([0.5000])
     """
 
+    title: ClassVar[str] = "squared error"
+    bibtex: ClassVar[str] = """@inproceedings{hui2021evaluation,
+  author = {Hui, Like and Belkin, Mikhail},
+  title = {Evaluation of Neural Architectures Trained with Square Loss vs Cross-Entropy in Classification Tasks},
+  booktitle = {International Conference on Learning Representations},
+  year = {2021},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Hui and Belkin 2020, arXiv 2006.07322, for classes",
         mark="recalled",

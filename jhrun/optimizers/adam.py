@@ -13,6 +13,13 @@ class Adam(torch.optim.Adam):
     Weight decay λ is added to the gradient: g + λw. Arguments and state are torch's.
     """
 
+    bibtex: ClassVar[str] = """@inproceedings{kingma2015adam,
+  author = {Kingma, Diederik P. and Ba, Jimmy},
+  title = {{Adam}: A Method for Stochastic Optimization},
+  booktitle = {International Conference on Learning Representations},
+  year = {2015},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Kingma and Ba 2014, arXiv 1412.6980, as torch has it",
         mark="read in code",

@@ -13,6 +13,13 @@ class AdamW(torch.optim.AdamW):
     Arguments and state are torch's.
     """
 
+    bibtex: ClassVar[str] = """@inproceedings{loshchilov2019decoupled,
+  author = {Loshchilov, Ilya and Hutter, Frank},
+  title = {Decoupled Weight Decay Regularization},
+  booktitle = {International Conference on Learning Representations},
+  year = {2019},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Loshchilov and Hutter 2017, arXiv 1711.05101, as torch has it",
         mark="read in code",

@@ -13,6 +13,21 @@ class SGD(torch.optim.SGD):
     μ is the momentum, and g the gradient with the weight decay's λw added. Arguments and state are torch's.
     """
 
+    bibtex: ClassVar[str] = """@article{robbins1951stochastic,
+  author = {Robbins, Herbert and Monro, Sutton},
+  title = {A Stochastic Approximation Method},
+  journal = {The Annals of Mathematical Statistics},
+  volume = {22},
+  number = {3},
+  year = {1951},
+}
+@inproceedings{sutskever2013importance,
+  author = {Sutskever, Ilya and Martens, James and Dahl, George and Hinton, Geoffrey},
+  title = {On the Importance of Initialization and Momentum in Deep Learning},
+  booktitle = {International Conference on Machine Learning},
+  year = {2013},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Robbins and Monro 1951; Sutskever et al. 2013, as torch has it",
         mark="read in code",

@@ -18,6 +18,9 @@ from jhrun.records.evidence import Evidence, Reproduction
 class HessianDiagonality(Penalty):
     """A = H − D(H1), symmetric as H is."""
 
+    title: ClassVar[str] = "the difference between the input Hessian and the diagonal matrix of its row sums"
+    bibtex: ClassVar[str] = Hessian.bibtex
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, theorem 1 and figure 1",
         mark="read in the paper",
@@ -53,6 +56,11 @@ class HessianDiagonality(Penalty):
 
 class JacobianDiagonality(Penalty):
     """A = J − D(J1) of a square Jacobian; not symmetric, so that solvers iterate on AAᵀ."""
+
+    title: ClassVar[str] = (
+        "the difference between the input-output Jacobian and the diagonal matrix of its row sums"
+    )
+    bibtex: ClassVar[str] = Hessian.bibtex
 
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, theorem 1",

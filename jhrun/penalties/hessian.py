@@ -6,6 +6,7 @@ from torch import Tensor
 
 from jhrun.autodiff import HessianOperator
 from jhrun.linalg import Operator
+from jhrun.penalties.jacobian import Jacobian
 from jhrun.penalties.penalty import Forward, Penalty
 from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 
@@ -17,6 +18,9 @@ class Hessian(Penalty):
 
     H is ∂²ℓ/∂x² of the example's loss, or ∂²f/∂x² of a network with one output.
     """
+
+    title: ClassVar[str] = "the Hessian with respect to the input"
+    bibtex: ClassVar[str] = Jacobian.bibtex
 
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",

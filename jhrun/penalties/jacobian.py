@@ -10,6 +10,14 @@ from jhrun.records.evidence import HALF_RESNET, Evidence, Reproduction
 class Jacobian(Penalty):
     """A = J = ∂f(x)/∂x, C×D: how far the logits move for a step in pixel space."""
 
+    title: ClassVar[str] = "the Jacobian of the outputs with respect to the input"
+    bibtex: ClassVar[str] = """@article{cui2022generalizing,
+  author = {Cui, Chenwei and Yan, Zehao and Liu, Guangshen and Lu, Liangfu},
+  title = {Generalizing and Improving {J}acobian and {H}essian Regularization},
+  journal = {arXiv preprint arXiv:2212.00311},
+  year = {2022},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",
         mark="read in the paper",

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from jhrun.autodiff import JacobianOperator
 from jhrun.linalg import Operator
+from jhrun.penalties.jacobian import Jacobian
 from jhrun.penalties.penalty import Forward, Penalty
 from jhrun.records.evidence import Evidence, Reproduction
 
@@ -14,6 +15,9 @@ class JacobianSymmetry(Penalty):
     Its nonzero singular values come in equal pairs; the gradient with v held constant is right all the same, for
     every v of the pair's plane (maths: arXiv 2212.00311, section 3).
     """
+
+    title: ClassVar[str] = "the difference between the input-output Jacobian and its transpose"
+    bibtex: ClassVar[str] = Jacobian.bibtex
 
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311, figure 1",

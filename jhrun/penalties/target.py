@@ -81,6 +81,9 @@ class Teacher(Target):
 class JacobianTarget(Penalty):
     """A = J − A₀."""
 
+    title: ClassVar[str] = "the difference between the input-output Jacobian and a given matrix"
+    bibtex: ClassVar[str] = Jacobian.bibtex
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",
         mark="read in the paper",
@@ -102,6 +105,9 @@ class JacobianTarget(Penalty):
 
 class HessianTarget(Penalty):
     """A = H − A₀; symmetric where A₀ is."""
+
+    title: ClassVar[str] = "the difference between the input Hessian and a given matrix"
+    bibtex: ClassVar[str] = Hessian.bibtex
 
     evidence: ClassVar[Evidence] = Evidence(
         source="Cui, Yan, Liu and Lu 2022, arXiv 2212.00311",

@@ -11,7 +11,7 @@ from jhrun.records.evaluation import (
     EvaluationRecord,
     TaskRecord,
 )
-from jhrun.records.run import EnvironmentRecord, StatusRecord
+from jhrun.records.run import BackgroundRecord, EnvironmentRecord, StatusRecord
 from jhrun.records.section import Figure, Mark, Panel, Section, Series, Table
 from jhrun.records.statistics import Proportion, Spread
 from jhrun.records.training import Decision, EpochRecord, Measured, TermRecord, WatchRecord
@@ -25,6 +25,7 @@ __all__ = [
     "SUSPECT",
     "AnalysisRecord",
     "AttackRecord",
+    "BackgroundRecord",
     "Batch",
     "Check",
     "ClassRecord",

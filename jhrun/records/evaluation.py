@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jhrun.records.evidence import Cited
 from jhrun.records.statistics import Proportion, Spread
 
 
@@ -20,6 +21,8 @@ class AttackRecord:
         parameters: the attack's other settings.
         last: share of examples that are right clean and at the last iterate, as is published; None likewise.
         attacked: how many examples it saw; None for all.
+        kind: dotted path of its class; empty in records of old.
+        cited: what a paper says of it, by its class; None in records of old.
     """
 
     robust: Proportion | None
@@ -29,6 +32,8 @@ class AttackRecord:
     parameters: Mapping[str, Any]
     last: Proportion | None = None
     attacked: int | None = None
+    kind: str = ""
+    cited: Cited | None = None
 
     @property
     def n(self) -> int:

@@ -1,7 +1,10 @@
 """What a method rests on: its source, its tests and a small reproduction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 Mark = Literal["read in code", "read in the paper", "derived", "recalled"]
 """How the source was consulted; derived is a method of our own."""
@@ -81,3 +84,49 @@ def state_of(method: object) -> str:
     """
     found = getattr(method, "evidence", None)
     return found.state if isinstance(found, Evidence) else "no evidence given"
+
+
+@dataclass(frozen=True)
+class Cited:
+    """What a paper says of a method: the attributes ``title`` and ``bibtex`` of its class or function.
+
+    Attributes:
+        title: what it is called, in words; the class's name without one.
+        bibtex: one BibTeX entry or more, as publishers give them; empty for nothing.
+    """
+
+    title: str
+    bibtex: str = ""
+
+
+def cited(method: object) -> Cited:
+    """What a paper says of a method.
+
+    Args:
+        method: a class, a function or an object of a class.
+
+    Returns:
+        Its words; an attribute that is no text counts as none.
+    """
+    own = method if hasattr(method, "__qualname__") else type(method)
+    title, bibtex = (getattr(method, name, "") for name in ("title", "bibtex"))
+    name = str(getattr(own, "__qualname__", ""))
+    return Cited(title if isinstance(title, str) and title else name, bibtex if isinstance(bibtex, str) else "")
+
+
+def called(title: str, bibtex: str = "") -> Callable[[F], F]:
+    """Give a function the attributes ``title`` and ``bibtex``, which a class has by itself.
+
+    Args:
+        title: what it is called, in words.
+        bibtex: what a paper cites for it.
+
+    Returns:
+        A decorator.
+    """
+
+    def give(function: F) -> F:
+        vars(function).update(title=title, bibtex=bibtex)
+        return function
+
+    return give

@@ -1,8 +1,10 @@
 """What a run writes of itself: how it stands, and where it was made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from jhrun.records.evidence import Cited
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,19 @@ class EnvironmentRecord:
     platform: str
     threads: int
     resumed: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class BackgroundRecord:
+    """``background.json``: what a paper says of a run and its configuration does not.
+
+    Attributes:
+        examples: how many each part of the data has, ``train``, ``validation`` and ``test``; empty where that is
+            not known.
+        parameters: of the network; 0 where that is not known.
+        cited: what a paper says of each class and function that the run was made with, by its dotted path.
+    """
+
+    examples: Mapping[str, int] = field(default_factory=dict)
+    parameters: int = 0
+    cited: Mapping[str, Cited] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from jhrun.jsonio import typed
 from jhrun.records import (
     AnalysisRecord,
     AttackRecord,
+    BackgroundRecord,
     ClassRecord,
     Decision,
     EnvironmentRecord,
@@ -133,6 +134,7 @@ class Report(Headline):
         status: how it stands.
         config: its configuration.
         environment: where it was made.
+        background: the sizes of its data, and what a paper cites.
         seconds: of training and of the evaluations that the headline is of.
         pinned: whether the user chose the evaluation.
         terms: of the loss.
@@ -147,6 +149,7 @@ class Report(Headline):
     status: StatusRecord
     config: Mapping[str, Any]
     environment: EnvironmentRecord
+    background: BackgroundRecord
     seconds: float
     pinned: bool
     terms: tuple[TermRecord, ...]

@@ -1,9 +1,11 @@
 """What the figures share: a palette, lines, and how a figure becomes a file."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from fontTools import subset
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,13 +24,43 @@ STYLES = ("-", "--", "-.", ":")
 """For lines beyond as many as there are colours."""
 
 
+DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What says nothing of when a file was made, so that the same records give the same file."""
+
+
 def as_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as ``svg`` or ``png``, without the date, so that the same records give the same file."""
+    """A figure as ``svg``, ``png`` or ``pdf``, without the date; the fonts of a PDF lie in it as TrueType."""
     buffer = io.BytesIO()
     # without a salt of its own, an SVG names its parts at random
-    with rc_context({"svg.hashsalt": "jhrun"}):
-        figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+    with rc_context({"svg.hashsalt": "jhrun", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=kind, dpi=160, metadata=DATES.get(kind))
     return buffer.getvalue()
+
+
+def as_print(figure: Figure) -> bytes:
+    """A figure that was drawn before as ``pdf``, laid out as it was then, which saves a third of the time."""
+    figure.set_layout_engine("none")
+    # each image by itself, as it is: to make one of all takes longer than all the rest
+    with _small_fonts(), rc_context({"image.composite_image": False}):
+        return as_bytes(figure, "pdf")
+
+
+@contextmanager
+def _small_fonts() -> Iterator[None]:
+    """Fonts are cut down without their tables for setting text, which a PDF's text, set already, does not need.
+
+    To cut them, too, takes three times as long as all the rest; where fontTools has no such list, it is done.
+    """
+    unset = ["GSUB", "GPOS", "GDEF", "kern", "MATH"]
+    before = getattr(subset.Options, "_drop_tables_default", None)
+    if before is None:
+        yield
+        return
+    subset.Options._drop_tables_default = [*before, *unset]
+    try:
+        yield
+    finally:
+        subset.Options._drop_tables_default = before
 
 
 def draw_line(

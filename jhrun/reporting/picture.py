@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from jhrun.records import Figure
 from jhrun.reporting.adaptive import adaptive
 from jhrun.reporting.data import as_csv
-from jhrun.reporting.drawing import as_bytes
+from jhrun.reporting.drawing import as_bytes, as_print
 from jhrun.reporting.plots import NARROW, drawn_figure
 
 
@@ -25,6 +25,7 @@ class Picture:
         text: what it shows, in words; also its alternative text.
         content: of the file.
         csv: the data it shows, for the file of the same name that ends in csv.
+        pdf: the same for print, at the width of a column.
         wide: whether it scrolls on a narrow screen.
         folded: whether a reader has to open it; on paper it is open.
         narrow: the same for a telephone, its panels stacked; None where it is no other.
@@ -36,6 +37,7 @@ class Picture:
     text: str
     content: bytes
     csv: str
+    pdf: bytes
     wide: bool = False
     folded: bool = False
     narrow: bytes | None = None
@@ -64,8 +66,10 @@ class Picture:
             The picture, an SVG.
         """
         wide = narrow is None and bool(drawing.get_figwidth() > 2 * NARROW)
+        content = adaptive(as_bytes(drawing, "svg"))
         other = None if narrow is None else adaptive(as_bytes(narrow, "svg"))
-        return cls(name, "svg", title, text, adaptive(as_bytes(drawing, "svg")), as_csv(data), wide, narrow=other)
+        pdf = as_print(narrow or drawing)
+        return cls(name, "svg", title, text, content, as_csv(data), pdf, wide, narrow=other)
 
     @classmethod
     def drawn(cls, figure: Figure) -> "Picture":
@@ -81,7 +85,8 @@ class Picture:
         drawing = drawn_figure(figure)
         if any(panel.kind == "images" for panel in figure.panels):
             content, csv = as_bytes(drawing, "png"), as_csv(figure.columns)
-            return cls(name, "png", title, text, content, csv, wide=True, folded=figure.folded)
+            pdf = as_print(drawing)
+            return cls(name, "png", title, text, content, csv, pdf, wide=True, folded=figure.folded)
         picture = cls.of(name, title, text, drawing, figure.columns, drawn_figure(figure, narrow=True))
         return replace(picture, folded=figure.folded)
 
@@ -92,8 +97,8 @@ class Picture:
 
     @property
     def files(self) -> dict[str, bytes | str]:
-        """Name and content of both its files."""
-        return {self.file: self.content, f"{self.name}.csv": self.csv}
+        """Name and content of its files."""
+        return {self.file: self.content, f"{self.name}.csv": self.csv, f"{self.name}.pdf": self.pdf}
 
     @property
     def data(self) -> str:

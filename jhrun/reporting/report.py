@@ -19,6 +19,7 @@ from jhrun.reporting.document import Report
 from jhrun.reporting.evaluations import joined_words, parts
 from jhrun.reporting.facts import describe, meaning
 from jhrun.reporting.first import commands, ladder_of, sentence
+from jhrun.reporting.latex import FOR_A_PAPER, paper_files
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.style import own_style
 from jhrun.reporting.summary import summarise
@@ -64,6 +65,7 @@ def write_report(folder: RunFolder, config: Mapping[str, Any]) -> Report:
         figures / file: content for picture in pictures for file, content in picture.files.items()
     }
     files[folder.path / "report.json"] = as_json(as_plain(report))
+    files |= {folder.path / file: content for file, content in paper_files(report).items()}
     documents = pages(
         "report",
         report=report,
@@ -81,6 +83,7 @@ def write_report(folder: RunFolder, config: Mapping[str, Any]) -> Report:
         environment=as_plain(report.environment),
         tables=tables,
         name=name,
+        for_a_paper=FOR_A_PAPER,
     )
     # a crash leaves the old report whole, and not half of it beside half of the new one
     write_together(files | {folder.path / f"report.{ending}": text for ending, text in documents})

@@ -10,6 +10,7 @@ from jhrun.evaluation.store import analyses_in, load_analysis
 from jhrun.folder import RunFolder
 from jhrun.jsonio import read_lines, read_record, typed
 from jhrun.records import (
+    BackgroundRecord,
     Decision,
     EnvironmentRecord,
     EpochRecord,
@@ -67,6 +68,7 @@ def summarise(folder: RunFolder, config: Mapping[str, Any]) -> Report:
         status=status,
         config=config,
         environment=read_record(folder.environment, EnvironmentRecord),
+        background=_background(folder),
         seconds=told.seconds + sum(evaluations[name].seconds for name in headline.joined),
         pinned=pinned is not None,
         terms=read_record(folder.terms, _Terms).terms,
@@ -156,6 +158,12 @@ def _evaluation(path: Path, epochs: int) -> Evaluated:
         file = path / "analyses" / "verdict.json"
         verdict = typed(load_analysis(path, "verdict", drawn=False).record, Verdict, file)
     return Evaluated(**vars(record), verdict=verdict, analyses=analyses)
+
+
+def _background(folder: RunFolder) -> BackgroundRecord:
+    """What a paper says of the run beside its configuration; nothing of runs of old."""
+    found = folder.background
+    return read_record(found, BackgroundRecord) if found.is_file() else BackgroundRecord()
 
 
 def _warnings(folder: RunFolder) -> tuple[str, ...]:

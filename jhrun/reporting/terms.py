@@ -168,6 +168,11 @@ def _both(value: float, strength: bool) -> str:
     return f"w = {value:g} (λ = {f'{value / (1 - value):.3g}' if value < 1 else '∞'})"
 
 
+def strength_of(weight: Any) -> Any:
+    """λ of a weight that is written as {lambda: λ}; None of another one."""
+    return weight.get("lambda") if _strength(weight) else None
+
+
 def _strength(weight: Any) -> bool:
     """Whether a weight is written as {lambda: λ}."""
     return isinstance(weight, Mapping) and set(weight) == {"lambda"}

@@ -27,7 +27,7 @@ _TEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
 }
 
 
@@ -80,8 +80,9 @@ def tex(text: str) -> str:
     """
     pattern = "|".join(map(re.escape, sorted(_TEX, key=len, reverse=True)))
     escaped = re.sub(pattern, lambda found: _TEX[found[0]], text)
-    # Latin-1's letters are set up in every LaTeX
-    return "".join(letter if letter.isascii() or "À" <= letter <= "ÿ" else "?" for letter in escaped)
+    # Latin-1's letters are set up in every LaTeX, but for four of Iceland's
+    known = (letter.isascii() or ("À" <= letter <= "ÿ" and letter not in "ÐÞðþ") for letter in escaped)
+    return "".join(letter if there else "?" for letter, there in zip(escaped, known, strict=True))
 
 
 def drawn(text: str, longest: int = 60) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jhrun.jsonio import as_plain
 from jhrun.linalg import Direction, Solver, Tracked
-from jhrun.penalties import Penalty, preflight
+from jhrun.penalties import Jacobian, Penalty, preflight
 from jhrun.records import Decision
 from jhrun.records.evidence import state_of
 from jhrun.terms.directions import Directions
@@ -24,6 +24,8 @@ class Spectral(Term):
 
     Source: arXiv 2212.00311, section 3.
     """
+
+    bibtex: ClassVar[str] = Jacobian.bibtex
 
     title = "penalty"
     meaning: ClassVar = {

@@ -110,6 +110,16 @@ class EMA(Averages):
     Source: B. T. Polyak and A. B. Juditsky, SIAM J. Control Optim. 30, 1992; as ``torch.optim.swa_utils`` has it.
     """
 
+    title: ClassVar[str] = "an exponential moving average of the weights"
+    bibtex: ClassVar[str] = """@article{polyak1992acceleration,
+  author = {Polyak, Boris T. and Juditsky, Anatoli B.},
+  title = {Acceleration of Stochastic Approximation by Averaging},
+  journal = {SIAM Journal on Control and Optimization},
+  volume = {30},
+  number = {4},
+  year = {1992},
+}"""
+
     evidence: ClassVar[Evidence] = Evidence(
         source="Polyak and Juditsky 1992, as torch has it",
         mark="recalled",
@@ -148,6 +158,15 @@ class SWA(Averages):
     """
 
     every = "epoch"
+
+    title: ClassVar[str] = "stochastic weight averaging"
+    bibtex: ClassVar[str] = """@inproceedings{izmailov2018averaging,
+  author = {Izmailov, Pavel and Podoprikhin, Dmitrii and Garipov, Timur and Vetrov, Dmitry and
+    Wilson, Andrew Gordon},
+  title = {Averaging Weights Leads to Wider Optima and Better Generalization},
+  booktitle = {Conference on Uncertainty in Artificial Intelligence},
+  year = {2018},
+}"""
 
     evidence: ClassVar[Evidence] = Evidence(
         source="Izmailov et al. 2018, arXiv 1803.05407, as torch has it",

@@ -15,6 +15,13 @@ class Trades(Term):
     """KL(f(x) ‖ f(x')), x' found by projected ascent on it."""
 
     title = "TRADES"
+    bibtex: ClassVar = """@inproceedings{zhang2019theoretically,
+  author = {Zhang, Hongyang and Yu, Yaodong and Jiao, Jiantao and Xing, Eric P. and El Ghaoui, Laurent and
+    Jordan, Michael I.},
+  title = {Theoretically Principled Trade-off between Robustness and Accuracy},
+  booktitle = {International Conference on Machine Learning},
+  year = {2019},
+}"""
     meaning: ClassVar = {
         "value": "The mean KL divergence between the outputs at an image and at its adversarial twin.",
         "robust": "The share of training images that are right at the adversarial twin.",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from jhrun.records import EnvironmentRecord, EpochRecord, StatusRecord
+from jhrun.records import BackgroundRecord, EnvironmentRecord, EpochRecord, StatusRecord
 from jhrun.reporting.document import SCHEMA_VERSION, Report
 
 THING = {"_target_": "there.Thing"}
@@ -34,6 +34,7 @@ def made():
             "status": StatusRecord("finished", 0, None, "2026-01-01", "2026-01-02", 1, "host"),
             "config": config(),
             "environment": EnvironmentRecord("jhrun train", "0", None, "c", "3", "2", "3", None, "d", "p", 1),
+            "background": BackgroundRecord(),
             "seconds": 1.0,
             "pinned": False,
             "terms": (),

@@ -293,7 +293,7 @@ def test_bold_is_whoever_cannot_be_told_from_the_best():
     lines = as_tex(made).splitlines()
     bold = [line.split("&")[0].strip() for line in lines if line.startswith(r"\textbf")]
     assert bold == [r"\textbf{regularizer=jacobian}", r"\textbf{regularizer=hessian}"]
-    assert [line for line in lines if line.startswith(r"\b")] == [r"\begin{tabular}{lrrrrr}", r"\bottomrule"]
+    assert [line for line in lines if line.startswith(r"\b")] == [r"\begin{tabular}{@{}lrrrrr@{}}", r"\bottomrule"]
 
 
 def test_of_many_pairs_those_with_the_best_are_told():

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from jhrun.comparison import CAVEAT, Difference, Discordance, Mean, seeds_needed
 from jhrun.records.words import ball, sample
 from jhrun.reporting.compared.figures import Compared, MethodFigures, PairFigures
+from jhrun.reporting.latex import tabular
 from jhrun.reporting.tables import Row, plain
-from jhrun.reporting.text import tex
 from jhrun.reporting.words import counted
 
 LEVEL = 0.05
@@ -71,26 +71,10 @@ def as_tex(found: Compared) -> str:
     Returns:
         To be taken in by ``\input``.
     """
-    header, *lines = _table(found)
-    body = [
-        " & ".join(rf"\textbf{{{tex(cell)}}}" if method.rank == 1 else tex(cell) for cell in line) + r" \\"
-        for line, method in zip(lines, found.methods, strict=True)
-    ]
+    bold = "bold: cannot be told from the best (Holm, 5 %)"
     caveat = [CAVEAT] if any(pair.test == "mcnemar" for pair in found.pairs) else []
-    notes = [over(found), "Mean and its 95 % interval over seeds.", *caveat, *found.warnings]
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs}; bold: cannot be told from the best (Holm, 5 %)",
-            *(f"% {note}" for note in notes),
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            r"\toprule",
-            " & ".join(tex(cell) for cell in header) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    )
+    notes = [bold, over(found), "Mean and its 95 % interval over seeds.", *caveat, *found.warnings]
+    return tabular(_table(found), bold=[method.rank == 1 for method in found.methods], notes=notes).rstrip()
 
 
 def _table(found: Compared) -> list[Row]:

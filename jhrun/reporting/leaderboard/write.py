@@ -8,6 +8,7 @@ from jhrun.files import write_aside
 from jhrun.jsonio import as_plain, write_json
 from jhrun.reporting import tables, text
 from jhrun.reporting.ladder import ladder, ladder_data
+from jhrun.reporting.latex import FOR_A_PAPER, write_board
 from jhrun.reporting.leaderboard import frame, page
 from jhrun.reporting.leaderboard.board import Board, board
 from jhrun.reporting.leaderboard.cells import Cell
@@ -69,6 +70,7 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, files: Files, *, pape
     write_json(output / "leaderboard.json", as_plain(document(found, entries, remarks, published, paces)))
     write_aside(output / "leaderboard.csv", frame.as_csv(found))
     write_aside(output / "table.tex", frame.as_latex(found))
+    write_board(output, [(row.label, [(e.cell.folder, e.cell.config) for e in row.counted]) for row in found.rows])
     compared, apart = ([row for row in found.rows if (row.compared == which)] for which in (True, False))
     for ending, content in pages(
         "leaderboard",
@@ -88,6 +90,7 @@ def write_leaderboard(cells: Sequence[Cell], output: Path, files: Files, *, pape
         finished=sum(entry.counts for entry in entries),
         rows=len(found.rows),
         tables=tables,
+        for_a_paper=FOR_A_PAPER,
     ):
         write_aside(output / f"leaderboard.{ending}", content)
     return found
@@ -100,7 +103,7 @@ def _figures(output: Path, pictures: Sequence[Picture]) -> None:
         for file, content in picture.files.items():
             write_aside(output / "figures" / file, content)
     for name in {*FIGURES} - {picture.name for picture in pictures}:
-        for ending in ("svg", "csv"):
+        for ending in ("svg", "csv", "pdf"):
             (output / "figures" / f"{name}.{ending}").unlink(missing_ok=True)
 
 

@@ -179,7 +179,8 @@ def test_several_folders_make_a_leaderboard_of_their_own(runs, tmp_path, monkeyp
     folder = Path(capsys.readouterr().out.splitlines()[-1])
     assert folder.parent == tmp_path / "outputs/leaderboard"
     assert {p.name for p in folder.iterdir()} == {
-        "figures", "table.tex", *(f"leaderboard.{ending}" for ending in ("csv", "html", "json", "md"))
+        "figures", "methods.tex", "references.bib", "table.tex",
+        *(f"leaderboard.{ending}" for ending in ("csv", "html", "json", "md")),
     }  # fmt: skip
     assert not (runs / "leaderboard.md").exists()
 

@@ -1,0 +1,68 @@
+"""Tables for the package booktabs."""
+
+from collections.abc import Sequence
+
+from jhrun.reporting.tables import Row
+from jhrun.reporting.text import one_line, tex
+
+
+def tabular(
+    table: Sequence[Row],
+    *,
+    bold: Sequence[bool] = (),
+    words: Sequence[int] = (0,),
+    notes: Sequence[str] = (),
+) -> str:
+    r"""A ``tabular``, to be taken in by ``\input``.
+
+    Args:
+        table: header first; text, which is escaped here.
+        bold: for each row below the header whether it is bold; none is where this is empty.
+        words: columns of words, which begin on the left; those of numbers end on the right.
+        notes: comments above it, a line each.
+
+    Returns:
+        LaTeX; comments alone where there is no table.
+
+    Example:
+        >>> print(tabular([("", "n"), ("a_1", "5")], bold=[True]))
+        % needs \usepackage{booktabs}
+        \begin{tabular}{@{}lr@{}}
+        \toprule
+         & n \\
+        \midrule
+        \textbf{a\_1} & \textbf{5} \\
+        \bottomrule
+        \end{tabular}
+        <BLANKLINE>
+    """
+    comments = [f"% {one_line(note)}" for note in notes]
+    if not table:
+        return "\n".join([*(comments or ["% there is no table"]), ""])
+    header, *rows = table
+    marks = bold or [False] * len(rows)
+    body = [
+        _line([rf"\textbf{{{tex(cell)}}}" if marked else tex(cell) for cell in row])
+        for row, marked in zip(rows, marks, strict=True)
+    ]
+    columns = "".join("l" if i in words else "r" for i in range(len(header)))
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            *comments,
+            rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+            r"\toprule",
+            _line([tex(cell) for cell in header]),
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    line = " & ".join(cells) + r" \\"
+    # after the end of a line these would be arguments of it
+    return f"{{}}{line}" if line.startswith(("[", "*")) else line
