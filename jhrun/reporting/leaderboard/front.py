@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from jhrun.reporting.drawing import BLUE, Look, plain
 from jhrun.reporting.leaderboard.board import Board
@@ -83,6 +83,7 @@ def front_figure(board: Board, *, narrow: bool = False) -> Figure:
     handles = [*_points(axes, board, best, ahead=True), *_points(axes, board, behind, ahead=False)]
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1))
+        axis.set_major_locator(MaxNLocator(4 if narrow else 8))
     axes.margins(0.08)
     # there is nothing below, but for half a marker
     left, bottom = (max(-0.01, ends[0]) for ends in (axes.get_xlim(), axes.get_ylim()))
