@@ -65,6 +65,11 @@ def test_a_run_holds_what_the_readme_says(tiny, tmp_path):
         "eval/fgsm+pgd20/results.json",
         "eval/fgsm+pgd20/per_example.npz",
         "figures/accuracy.svg",
+        "figures/accuracy.pdf",
+        "background.json",
+        "methods.tex",
+        "references.bib",
+        "table.tex",
     }
     assert {name for name in expected if not (run / name).is_file()} == set()
     assert read(run / "status.json")["state"] == "finished"

@@ -37,6 +37,7 @@ def test_what_a_publisher_gives_is_taken():
         r"\def\a{b}",
         r"\csname input\endcsname",
         "^^5cinput{x}",
+        "$^^5cinput{x}$",
         r"\\",
         r"\(",
         "{a}}{b",
