@@ -1,6 +1,7 @@
 """The call that makes the checks that a verdict lacks, and its time."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from torch import nn
@@ -35,11 +36,16 @@ def remedy(model: nn.Module, part: Part, epsilon: float, again: Sequence[str]) -
     """
     if epsilon == 0:
         return None
-    call = stored.resolved(composed("eval", ["run=RUN", SUITE]))
-    suite = objects.attacks(call, {"inf": epsilon}, [])
+    suite = objects.attacks(_call(), {"inf": epsilon}, [])
     work = [(attack, len(part)) for attack in suite.values()]
     work += [(pgd20(e), min(len(part), CURVE_EXAMPLES)) for e in radii(epsilon)] + searches(epsilon, len(part))
     return Remedy((SUITE, *again), seconds_of(model, part, work))
+
+
+@cache
+def _call() -> dict[str, Any]:
+    """The suite's configuration: the same in each run of a process, and a third of a second to compose."""
+    return stored.resolved(composed("eval", ["run=RUN", SUITE]))
 
 
 def shared_settings(values: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,7 @@
 """scikit-learn's handwritten digits: 1,797 real images of 8×8 pixels, inside the package, no download."""
 
+from functools import cache
+
 import torch
 
 from jhrun.data.dataset import Dataset, split
@@ -39,11 +41,15 @@ def digits(*, validation: float = 0.1, crop: int = 0, flip: bool = False, seed: 
         >>> len(data.train), len(data.validation), len(data.test), data.spec.shape
         (1295, 143, 359, (1, 8, 8))
     """
+    rest, test = split(_everything(), 0.2, _TEST_SEED)
+    train, held_out = split(rest, validation, seed)
+    return Dataset(tuple("0123456789"), (0.3053,), (0.3760,), train, test, held_out, crop, flip)
+
+
+@cache
+def _everything() -> Part:
     from sklearn.datasets import load_digits  # noqa: PLC0415 - a second of import time
 
     stored = load_digits()
     pixels = torch.from_numpy(stored.images / 16 * 255).round().to(torch.uint8)[:, None]
-    everything = Part(pixels, torch.from_numpy(stored.target).long())
-    rest, test = split(everything, 0.2, _TEST_SEED)
-    train, held_out = split(rest, validation, seed)
-    return Dataset(tuple("0123456789"), (0.3053,), (0.3760,), train, test, held_out, crop, flip)
+    return Part(pixels, torch.from_numpy(stored.target).long())

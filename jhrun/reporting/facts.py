@@ -84,19 +84,27 @@ def _penalty(report: Report) -> str:
 
 def _choice(node: Mapping[str, Any]) -> str:
     arguments = ", ".join(
-        f"{key} {_argument(value)}"
+        _argument(key, value)
         for key, value in node.items()
         if key not in {"_target_", "root", "download"} and value is not None
     )
     return f"{_class(node)} ({arguments})" if arguments else _class(node)
 
 
-def _argument(value: Any) -> str:
+def _argument(key: str, value: Any) -> str:
+    """A key with its value, in words."""
+    name = {"lr": "learning rate", "eps": "ε"}.get(key, key.replace("_", " "))
+    if value is True:
+        return name
+    return f"no {name}" if value is False or value == "none" else f"{name} {_value(value)}"
+
+
+def _value(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_argument, value))}]"
+        return " and ".join(map(_value, value))
     if isinstance(value, Mapping) and "_target_" in value:
         return _choice(value)
-    return words.schedule(value)
+    return f"{value:g}" if isinstance(value, float) else words.schedule(value)
 
 
 def _class(node: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The ladder: how methods stand in the worst case, and how far cheaper attacks flatter them."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -194,11 +195,16 @@ def _number(cost: float | None) -> str:
 
 
 def _fitting(label: str, room: float) -> str:
-    """As many letters of a label as fit into so many points."""
+    """As many letters of a label as fit into so many points, and one at least."""
     longest = min(len(label), 90)
-    while longest > 1 and TextPath((0, 0), drawn(label, longest), size=_LETTER).get_extents().width > room:
-        longest -= 1
-    return drawn(label, longest)
+
+    def too_wide(letters: int) -> bool:
+        return bool(TextPath((0, 0), drawn(label, letters), size=_LETTER).get_extents().width > room)
+
+    if longest < 2 or not too_wide(longest):
+        return drawn(label, longest)
+    # a path of letters takes milliseconds: few are tried
+    return drawn(label, bisect_left(range(2, longest), True, key=too_wide) + 1)
 
 
 def _scale(axes: Axes, n: int) -> None:

@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 from jhrun.sweeps import Lock
 
@@ -176,12 +176,12 @@ def test_two_sweeps_at_once_share_the_work(begin):
 
 def test_what_is_finished_is_not_begun_again(jhrun):
     fast = [*FAST, "evaluate=false"]
-    code, out, err = jhrun("train", *SWEEP, *fast, "seed=0,1")
+    code, out, err = jhrun("train", *SWEEP, *fast, "seed=0")
     assert code == 0, out + err
-    code, out, err = jhrun("train", *SWEEP, "seed=2,0,1", *fast)
+    code, out, err = jhrun("train", *SWEEP, "seed=2,0", *fast)
     assert code == 0, out + err
     assert (out + err).count(" begins: ") == 1
-    assert out.startswith("sweep of 3 jobs (2 finished, 1 waiting)")
+    assert out.startswith("sweep of 2 jobs (1 finished, 1 waiting)")
 
 
 def test_a_sweep_can_stop_at_the_first_failure(jhrun):
@@ -191,7 +191,7 @@ def test_a_sweep_can_stop_at_the_first_failure(jhrun):
 
 
 def test_a_refused_configuration_is_a_failed_job(jhrun):
-    code, _, _ = jhrun("train", *SWEEP, *FAST, "optimizer.lr=-1,0.01")
+    code, _, _ = jhrun("train", *SWEEP, *FAST, "optimizer.lr=-1,0.01", "evaluate=false")
     assert code == 9
     assert states() == ["failed", "finished"]
     assert "optimizer.lr" in next(r["error"] for r in records() if r["state"] == "failed")
@@ -222,7 +222,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(tiny, jhrun):
     folder = tiny()
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     holder = "import sys, jhrun.sweeps as s\nwith s.Lock(sys.argv[1]): print('locked', flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", holder, folder], stdin=-1, stdout=-1, text=True) as process:
+    with Forked([sys.executable, "-c", holder, folder], stdin=-1, stdout=-1, text=True) as process:
         process.stdout.readline()
         code, _, err = jhrun("train", f"resume={folder}", "train.epochs=3")
         assert (code, err.count("\n")) == (4, 1)

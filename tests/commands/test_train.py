@@ -147,7 +147,7 @@ def test_a_folder_with_somebodys_file_is_refused(jhrun):
 def test_paths_may_hold_any_letter(tiny, jhrun, name):
     run = tiny("evaluate=false", folder=name)
     assert run.name == name
-    code, out, err = jhrun("eval", f"run={name}", "attack=fgsm")
+    code, out, err = jhrun("eval", f"run={name}", "attack=fgsm", "analysis=quick_verdict")
     assert code == 0, err
     assert out.splitlines()[-1] == str(run)
 
@@ -158,7 +158,7 @@ def test_evaluate_false_leaves_the_attacks_out_and_still_reports(tiny, jhrun):
     assert report["clean"] is None
     assert report["attacks"] == {}
     assert "This run was not evaluated yet" in (run / "report.html").read_text()
-    assert jhrun("eval", "run=run")[0] == 0
+    assert jhrun("eval", "run=run", "analysis=quick_verdict")[0] == 0
     assert read(run / "report.json")["clean"]["n"] == 359
 
 
@@ -302,7 +302,7 @@ def test_a_package_of_ones_own_needs_to_be_named_in_the_call(tmp_path, monkeypat
     assert code == 0, err
     # what a stored configuration names is not trusted for that
     assert jhrun("eval", "run=run2", "attack=fgsm")[0] == 7
-    assert jhrun("eval", "run=run2", "attack=fgsm", "plugins=[mynets]")[0] == 0
+    assert jhrun("eval", "run=run2", "attack=fgsm", "analysis=quick_verdict", "plugins=[mynets]")[0] == 0
 
 
 @pytest.mark.cuda
@@ -474,7 +474,7 @@ def test_a_folder_that_cannot_be_made_is_a_run_error(jhrun, path):
 
 def test_a_path_may_hold_what_looks_like_a_reference_and_a_tilde_is_home(tiny, jhrun, tmp_path, monkeypatch):
     tiny("evaluate=false").rename("d${x}y")
-    assert jhrun("eval", "run=d${x}y", "attack=fgsm")[0] == 0
+    assert jhrun("eval", "run=d${x}y", "attack=fgsm", "analysis=quick_verdict")[0] == 0
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert tiny("evaluate=false", folder="~/run") == tmp_path / "home/run"
 

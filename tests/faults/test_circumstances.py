@@ -153,10 +153,10 @@ def test_a_run_is_not_evaluated_on_data_of_another_kind(tiny_image_folder, tiny,
     options = ["dataset=image_folder", f"dataset.root={tiny_image_folder}", "epsilon=0.1", "dataset.crop=0"]
     run = tiny(*options, "evaluate=false")
     other = Path(shutil.copytree(tiny_image_folder, "other"))
-    code, _, err = jhrun("eval", f"run={run}", "attack=fgsm", f"dataset.root={other}")
+    code, _, err = jhrun("eval", f"run={run}", "attack=fgsm", "analysis=quick_verdict", f"dataset.root={other}")
     assert code == 0, err
     OTHERS[told](other)
-    code, out, err = jhrun("eval", f"run={run}", "attack=fgsm", f"dataset.root={other}")
+    code, out, err = jhrun("eval", f"run={run}", "attack=fgsm", "analysis=quick_verdict", f"dataset.root={other}")
     assert (code, err.count("\n"), out) == (4, 1, "")
     assert told in err
 
@@ -223,7 +223,7 @@ def test_a_second_ctrl_c_ends_at_once_and_the_checkpoint_is_whole(begin, jhrun):
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert "everything is saved" not in said
-    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=10")
+    code, _, err = jhrun("eval", "run=run", "attack=fgsm", "subset=10", "analysis=quick_verdict")
     assert code == 0, err
 
 

@@ -111,7 +111,9 @@ def test_whoever_resumes_before_there_is_space_loses_nothing(name, tiny, jhrun, 
         assert (code, err.count("\n")) == (6, 1)
         assert re.search(rf"File too large for [\d,]+ bytes, \S*checkpoints/{name}, make space", err), err
         assert (run / f"checkpoints/{name}/weights.safetensors").read_bytes() == weights
-    code, _, err = jhrun("eval", f"run={run}", f"checkpoint={name}", "attack=fgsm", "subset=10")
+    code, _, err = jhrun(
+        "eval", f"run={run}", f"checkpoint={name}", "attack=fgsm", "subset=10", "analysis=quick_verdict"
+    )
     assert code == 0, err
     code, _, err = jhrun("train", f"resume={run}", "train.epochs=3")
     assert code == 0, err

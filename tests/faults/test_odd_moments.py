@@ -28,7 +28,7 @@ sys.exit(main(arguments))
 """
 
 TINY = ["model=mlp", "model.widths=[4]", "solver=tracked", "train.examples=64", "train.epochs=1"]
-ATTACKED = ["attack=fgsm", "subset=20"]
+ATTACKED = ["attack=fgsm", "subset=20", "analysis=quick_verdict"]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_an_evaluation_does_not_go_on_with_what_was_found_on_other_data(ended_at
         Path("other", part, "cat").rename("cat")
         Path("other", part, "dog").rename(Path("other", part, "cat"))
         Path("cat").rename(Path("other", part, "dog"))
-    call = ["eval", "run=run", "attack=fgsm", "dataset.cache=null"]
+    call = ["eval", "run=run", "attack=fgsm", "analysis=quick_verdict", "dataset.cache=null"]
     killed = ended_at("jhrun.commands.evaluation:save", signal.SIGKILL, *call, f"dataset.root={tiny_image_folder}")
     assert killed == -signal.SIGKILL
     code, out, err = jhrun(*call, "dataset.root=other")

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 import torch
+from forked import Forked
 
 from jhrun.sweeps.devices import gpus, least_used, one_device
 
@@ -21,7 +22,7 @@ def test_jobs_of_several_processes_share_evenly(tmp_path):
     processes = []
     with ExitStack() as stack:
         for expected in "abab":
-            process = subprocess.Popen(
+            process = Forked(
                 [sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             stack.enter_context(process)

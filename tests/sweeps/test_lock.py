@@ -1,11 +1,11 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 
 import pytest
+from forked import Forked
 
 from jhrun.errors import RunError
 from jhrun.folder import LOCK
@@ -16,7 +16,7 @@ HOLD = "import sys, jhrun.sweeps as s\nwith s.Lock(sys.argv[1]): print('locked',
 
 @pytest.fixture
 def other(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=-1, stdout=-1, text=True) as process:
+    with Forked([sys.executable, "-c", HOLD, tmp_path], stdin=-1, stdout=-1, text=True) as process:
         process.stdout.readline()
         yield process
         process.kill()

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 
 import pytest
+from forked import Forked
 from optuna.trial import TrialState
 
 from jhrun.sweeps.search import Categorical, Float, Int, Search, below_median
@@ -85,7 +86,7 @@ def test_a_trial_that_was_left_half_drawn_gets_the_rest(tmp_path):
 
 def test_several_processes_share_a_study_and_none_does_the_others_work(tmp_path):
     command = [sys.executable, "-c", WORK, tmp_path]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    processes = [Forked(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     lines = [line for process in processes for line in process.communicate(timeout=120)[0].splitlines()]
     assert sorted(int(line.split()[0]) for line in lines) == list(range(12))
     assert len({line.split()[1] for line in lines}) == 12
