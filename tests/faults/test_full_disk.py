@@ -9,9 +9,6 @@ import forked
 import pytest
 from mounts import MAY_NOT
 
-# whether a file fits hangs on its size
-pytestmark = pytest.mark.rendered
-
 TINY = [
     *("model=mlp", "model.widths=[32]", "solver=tracked", "train.examples=64", "train.batch_size=32"),
     *("train.epochs=3", "evaluate=false", "threads=1", "hydra.run.dir=disk/run"),
@@ -119,6 +116,8 @@ def test_whoever_resumes_before_there_is_space_loses_nothing(name, tiny, jhrun, 
     assert code == 0, err
 
 
+# whether a file fits hangs on its size
+@pytest.mark.rendered
 def test_a_leaderboard_and_a_bench_tell_of_it_too(tiny, jhrun, files_of_at_most):
     tiny("evaluate=false", folder="many/one")
     small = ["solvers=[lanczos]", "iterations=[1]", "batches=1", "rounds=1", "batch_size=2", "model=mlp"]

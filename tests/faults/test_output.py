@@ -15,6 +15,7 @@ from jhrun.cli import main
 
 JHRUN = f"{sys.executable} -m jhrun"
 TRAIN = "train model=mlp model.widths=[16] train.epochs=1 solver=hutchinson attack=fgsm hydra.run.dir=run"
+COMMAND = [*JHRUN.split(), *TRAIN.split()]
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
@@ -36,15 +37,31 @@ def assert_finished(folder="run"):
     assert Path(folder, "report.html").is_file()
 
 
-@pytest.mark.parametrize(
-    "to",
-    [">&- 2>&- <&-", ">/dev/full 2>/dev/full", "2>&1 | head -c 1"],
-    ids=["closed", "full", "no reader"],
-)
-def test_a_run_whose_output_is_lost_is_finished(to):
-    done = shell(f"{JHRUN} {TRAIN} {to}")
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+def closed():
+    """As a shell begins a process without streams."""
+    done = shell(f"{JHRUN} {TRAIN} >&- 2>&- <&-")
+    return done.returncode, done.stderr
+
+
+def full():
+    """Both streams on a device that takes nothing."""
+    with Path("/dev/full").open("wb") as nothing, Forked(COMMAND, stdout=nothing, stderr=nothing) as process:
+        return process.wait(200), ""
+
+
+def no_reader():
+    """A pipe whose reader leaves after a byte, as ``head -c 1``."""
+    with Forked(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout.read(1)
+        process.stdout.close()
+        return process.wait(200), ""
+
+
+@pytest.mark.parametrize("begun", [closed, full, no_reader])
+def test_a_run_whose_output_is_lost_is_finished(begun):
+    code, said = begun()
+    assert code == 0, said
+    assert "Traceback" not in said
     assert_finished()
     assert "epoch 1/1" in Path("run/run.log").read_text()
 
@@ -142,8 +159,12 @@ def test_a_terminal_that_goes_away():
 
 def test_a_sweep_and_its_jobs_without_output():
     jobs = f"{TRAIN.replace('run.dir=run', 'sweep.dir=sweep')} -m hydra/launcher=joblib seed=0 evaluate=false"
-    done = shell(f"{JHRUN} {jobs} 2>&1 >/dev/full")
-    assert done.returncode == 0, done.stdout
+    with (
+        Path("/dev/full").open("wb") as nothing,
+        Forked([*JHRUN.split(), *jobs.split()], stdout=nothing, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        said = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, said
     (record,) = Path("sweep/jobs").glob("*.json")
     assert json.loads(record.read_text())["state"] == "finished"
 
