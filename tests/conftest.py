@@ -70,6 +70,19 @@ def files_of_at_most():
     return limited
 
 
+@pytest.fixture(scope="session")
+def figures_wait():
+    """Inside the context, figures are made and not rendered, in this process: for runs that many tests share."""
+
+    @contextmanager
+    def waiting():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("matplotlib.figure.Figure.savefig", savefig)
+            yield
+
+    return waiting
+
+
 @pytest.fixture
 def unrendered(monkeypatch):
     """Figures are made and not rendered, here and in processes that are started; tests/reporting renders them."""

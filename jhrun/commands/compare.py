@@ -71,7 +71,10 @@ def cells_of(argument: str) -> list[Cell]:
 
 def _row(folder: Path, rank: int) -> list[Cell]:
     """The cells of a leaderboard's rows of a rank; a run that was never begun has no folder."""
-    board = read_record(folder / "leaderboard.json", BoardDocument)
+    try:
+        board = read_record(folder / "leaderboard.json", BoardDocument)
+    except RunError as error:
+        raise RunError(error.parts[0], str(folder / "leaderboard.json"), "make it anew: jhrun report …") from error
     places = {place for place, row in enumerate(board.rows) if row.rank == rank}
     if not places:
         ranks = ", ".join(str(row.rank) for row in board.rows if row.rank is not None)

@@ -250,7 +250,7 @@ def say_end(folder: SweepFolder, jobs: Sequence[Job]) -> None:
         seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f}"
         path = str(log.relative_to(folder.path)) if log.is_file() else "–"
         rows.append((str(job.number), job.label, record["state"], seconds, path, record["error"] or ""))
-    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5), width=room())}")
+    tell(f"\n{tables.plain(rows, words=(0, 1, 2, 4, 5))}")
     if found := show(folder):
         tell(f"\n{found}")
     tell(f"\nleaderboard: {folder.path / 'leaderboard.html'}\n{folder.path}")

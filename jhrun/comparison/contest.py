@@ -101,7 +101,7 @@ def contest(methods: Sequence[Method]) -> Contest:
     return Contest(tuple(pairs), tuple(ranks([float(m.worst.mean()) for m in methods], table)))
 
 
-def against(best: Method, others: Sequence[Method]) -> list[float]:
+def against(best: Method, others: Sequence[Method]) -> list[float | None]:
     """Whether methods can be told from one of them in the worst case.
 
     Args:
@@ -109,15 +109,16 @@ def against(best: Method, others: Sequence[Method]) -> list[float]:
         others: with the same images in the same order.
 
     Returns:
-        For each of the others p of no difference, on the seeds that both have, corrected over all (Holm); 1 before
-        the correction where they have no seed together.
+        For each of the others p of no difference, on the seeds that both have, corrected over all (Holm); None
+        where they have no seed together.
     """
-    found = []
-    for other in others:
-        shared = [seed for seed in other.seeds if seed in best.seeds]
-        one, two = (m.worst[[m.seeds.index(seed) for seed in shared]] for m in (best, other))
-        found.append(difference(one, two).p if shared else 1.0)
-    return holm(found)
+    found: dict[int, float] = {}
+    for place, other in enumerate(others):
+        if shared := [seed for seed in other.seeds if seed in best.seeds]:
+            one, two = (m.worst[[m.seeds.index(seed) for seed in shared]] for m in (best, other))
+            found[place] = difference(one, two).p
+    corrected = dict(zip(found, holm(list(found.values())), strict=True))
+    return [corrected.get(place) for place in range(len(others))]
 
 
 def _both(one: Method, other: Method) -> tuple[Difference | Discordance, Difference | Discordance]:

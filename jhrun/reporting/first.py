@@ -13,6 +13,7 @@ from jhrun.reporting.ladder import Rung, ladder, ladder_data
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.tables import percent, remedy
+from jhrun.reporting.text import command
 from jhrun.reporting.words import counted
 
 PGD = "pgd20"
@@ -135,7 +136,8 @@ def commands(report: Report) -> list[Command]:
     Returns:
         Commands to be pasted.
     """
-    found = [Command("Reproduce the run", pasteable(report.environment.command))]
+    typed = command(report.environment.command)
+    found = [Command("Reproduce the run", pasteable(typed))] if typed else []
     missing = remedy(report)
     if report.evaluation is None:
         found.append(Command("Evaluate it", _eval(report)))

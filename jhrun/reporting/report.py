@@ -23,7 +23,7 @@ from jhrun.reporting.latex import FOR_A_PAPER, paper_files
 from jhrun.reporting.picture import Picture
 from jhrun.reporting.style import own_style
 from jhrun.reporting.summary import summarise
-from jhrun.reporting.text import markdown
+from jhrun.reporting.text import code, markdown
 from jhrun.reporting.verdict import box
 
 
@@ -116,6 +116,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["md"] = markdown
+    environment.filters["code"] = code
     environment.filters["anchor"] = anchor
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
     return environment

@@ -1,6 +1,7 @@
 """How words and figures are written: runs may come from strangers, whose words are never markup."""
 
 import re
+import shlex
 from functools import cache
 
 from matplotlib import font_manager
@@ -47,6 +48,44 @@ def one_line(value: object) -> str:
     # a lone surrogate is not printable either
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(value)).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def command(text: str) -> str:
+    """A run's command as it can be pasted: another's words are arguments of jhrun and nothing else.
+
+    Args:
+        text: as a record has it, from anybody.
+
+    Returns:
+        Quoted anew; empty where it is no command of jhrun on one line.
+
+    Example:
+        >>> command("jhrun train seed=1; rm x"), command("rm x"), command("jhrun train 'a")
+        ("jhrun train 'seed=1;' rm x", '', '')
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return ""
+    return shlex.join(words) if words[:1] == ["jhrun"] and text.isprintable() else ""
+
+
+def code(text: str) -> str:
+    """A text as Markdown's code, whatever backticks it has.
+
+    Args:
+        text: one line.
+
+    Returns:
+        In as many backticks as it takes.
+
+    Example:
+        >>> code("a `b`")
+        '`` a `b` ``'
+    """
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def markdown(text: str) -> str:

@@ -218,11 +218,14 @@ class Trainer:
             self._follow(self.epoch + (self.step - 1) / self.steps)
             return
         self._follow(self.epoch)
+        if self.epoch in self.stages:
+            self.costs.forget()
         ahead = [self.epoch + step / self.steps for step in range(self.steps)]
         for one in self.terms:
             if any(one.weight(moment) > 0 for moment in ahead):
                 for decision in one.term.begin_epoch(self.look()):
                     store(decision)
+                    self.costs.forget()
 
     def look(self) -> Look:
         """What a term may look at, at the epoch under way."""
@@ -231,10 +234,16 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         """One update, timed against a plain one where that is not known."""
         now = self.epoch + self.step / self.steps
-        active = Active.at(self.terms, now)
-        # a network that is compiled for one of the two alone would be compiled anew for this
-        if self.step and self.single is self.network and self.costs.wanted(active):
-            self.costs.measure(active, lambda: self._again(batch, [PLAIN], now), lambda: self.take_step(batch))
+        # a network that is compiled for one of the two alone would be compiled anew for this, and a plain pass
+        # over a whole batch may need more memory than there is
+        can = self.single is self.network and self.options.micro_batch is None
+        if can and self.costs.wanted(active := Active.at(self.terms, now)):
+
+            def plain() -> None:
+                self._again(batch, [PLAIN], now)
+
+            # it is no part of the training
+            self.seconds -= self.costs.measure(active, plain, lambda: self.take_step(batch))
         else:
             self.take_step(batch)
 

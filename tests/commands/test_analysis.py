@@ -26,11 +26,12 @@ def read_columns(path):
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def measured(tmp_path_factory, figures_wait):
     """A run and its evaluation x, measured once for all tests that only read."""
     run = tmp_path_factory.mktemp("analysis") / "run"
-    assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
-    assert main(["eval", f"run={run}", ALL, "attack=[fgsm,pgd20]", "name=x"]) == 0
+    with figures_wait():
+        assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
+        assert main(["eval", f"run={run}", ALL, "attack=[fgsm,pgd20]", "name=x"]) == 0
     return run
 
 

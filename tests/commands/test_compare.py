@@ -24,13 +24,14 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, figures_wait):
     """Two configurations of three seeds each, a folder of runs."""
     root = tmp_path_factory.mktemp("compare") / "runs"
     for name in ("none", "jacobian"):
         for seed in range(3):
             typed = [f"regularizer={name}", f"seed={seed}", f"hydra.run.dir={root / f'{name}{seed}'}"]
-            assert main(["train", *TINY, *typed]) == 0
+            with figures_wait():
+                assert main(["train", *TINY, *typed]) == 0
     return root
 
 
@@ -95,7 +96,7 @@ def test_a_table_for_latex(trained, jhrun):
     code, out, _ = jhrun("compare", str(trained), "--tex")
     assert code == 0
     lines = [line for line in out.splitlines() if not line.startswith("%")]
-    assert lines[0] == r"\begin{tabular}{lrrrrr}"
+    assert lines[0] == r"\begin{tabular}{@{}lrrrrr@{}}"
     assert lines[-1] == r"\end{tabular}"
     assert len([line for line in lines if line.endswith(r"\\")]) == 3
 

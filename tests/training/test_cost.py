@@ -23,17 +23,18 @@ def active(*names):
     return [PLAIN, *(Active(name, penalty, 1.0) for name in names)]
 
 
-def timed(costs, terms, *, plain, gradients, again=0.0, rest):
+def timed(costs, terms, *, plain, gradients, again=None, rest):
     def work(seconds):
         with costs.gradients():
             costs.seconds += seconds
 
     def step():
         work(gradients)
-        work(again)
+        if again is not None:
+            work(again)
         costs.seconds += rest
 
-    costs.measure(terms, lambda: work(plain), step)
+    assert costs.measure(terms, lambda: work(plain), step) == plain
 
 
 def test_the_rest_of_a_step_belongs_to_a_plain_one_too():
@@ -43,21 +44,26 @@ def test_the_rest_of_a_step_belongs_to_a_plain_one_too():
     assert costs.of(terms) == pytest.approx(10 / 3)
 
 
-def test_gradients_that_the_optimizer_asks_for_again_are_of_the_step_alone():
+def test_an_optimizer_that_asks_for_gradients_again_does_so_in_a_plain_step_too():
     costs, terms = Clocked(torch.device("cpu")), active("regularizer")
-    timed(costs, terms, plain=2.0, gradients=2.0, again=2.0, rest=1.0)
-    assert costs.of(terms) == pytest.approx(5 / 3)
+    timed(costs, terms, plain=2.0, gradients=6.0, again=5.0, rest=1.0)
+    # a plain step asks again too
+    assert costs.of(terms) == pytest.approx(12 / 5)
 
 
 def test_the_median_counts_and_each_set_of_terms_has_its_own():
     costs, terms = Clocked(torch.device("cpu")), active("regularizer")
+    # the first step warms up
+    assert not costs.wanted(terms)
     for seconds in (3.0, 100.0, 4.0):
         assert costs.wanted(terms)
         timed(costs, terms, plain=1.0, gradients=seconds, rest=0.0)
     assert costs.of(terms) == pytest.approx(4.0)
     assert not costs.wanted(terms)
     assert costs.of(active("other")) is None
-    assert costs.wanted(active("other"))
+    costs.forget()
+    assert costs.of(terms) is None
+    assert costs.wanted(terms)
 
 
 def test_steps_on_outputs_alone_cost_one_and_are_not_timed():

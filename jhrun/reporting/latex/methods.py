@@ -1,8 +1,11 @@
 """Methods of a paper in prose: of one run, or of many, what they share before what differs."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from jhrun.errors import JhrunError
+from jhrun.jsonio import DAMAGED
 from jhrun.reporting.document import Report
 from jhrun.reporting.latex import evaluation, training
 from jhrun.reporting.latex.loss import loss
@@ -56,10 +59,15 @@ def shared_methods(rows: Sequence[Described], references: References) -> str:
     Returns:
         LaTeX.
     """
-    there = [(number, row) for number, row in enumerate(rows, 1) if row.report is not None]
+    aspects: dict[int, dict[str, str]] = {}
+    for number, row in enumerate(rows, 1):
+        if row.report is not None:
+            # of a run whose records are odd the leaderboard itself says so
+            with suppress(JhrunError, *DAMAGED):
+                aspects[number] = _aspects(row.report, row.seeds, references)
+    there = [(number, row) for number, row in enumerate(rows, 1) if number in aspects]
     if not there:
         return f"{HEAD}No run has finished yet.\n"
-    aspects = {n: _aspects(row.report, row.seeds, references) for n, row in there if row.report is not None}
     first = next(iter(aspects.values()))
     common = {name: text for name, text in first.items() if all(a.get(name) == text for a in aspects.values())}
     text = HEAD + _paragraphs(common)

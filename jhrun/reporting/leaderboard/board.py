@@ -16,7 +16,7 @@ from jhrun.reporting.leaderboard.ties import cannot_be_told
 from jhrun.reporting.text import one_line
 
 _ROUNDING = 12
-"""Digits in which means must differ to rank differently: the sums of equals may differ by a rounding."""
+"""Decimals in which means must differ to rank differently."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def _rank(rows: list[Row], by: Column) -> None:
     before: tuple[int, float] | None = None
     for place, row in enumerate(rows, 1):
         if row.compared and by in row.statistics:
-            here = (_standing(row), round(_mean(row, by), _ROUNDING))
+            here = (_standing(row), _mean(row, by))
             row.rank = rows[place - 2].rank if here == before else place
-            row.best = row.rank == 1
+            row.best = row.rank == 1 and not row.failed
             before = here
 
 
@@ -141,4 +141,5 @@ def _standing(row: Row) -> int:
 
 
 def _mean(row: Row, column: Column) -> float:
-    return row.statistics[column].mean if column in row.statistics else float("-inf")
+    # the sums of equals may differ by a rounding
+    return round(row.statistics[column].mean, _ROUNDING) if column in row.statistics else float("-inf")

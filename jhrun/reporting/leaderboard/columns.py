@@ -10,7 +10,7 @@ from jhrun.reporting import tables
 from jhrun.reporting.document import Report
 from jhrun.reporting.text import one_line
 
-SHARE, NUMBER, SECONDS, BYTES = "share", "number", "seconds", "bytes"
+SHARE, NUMBER, SECONDS, STEPS, BYTES = "share", "number", "seconds", "plain steps", "bytes"
 
 LARGEST = 1e100
 """A figure whose square and sums are finite."""
@@ -23,7 +23,7 @@ class Column:
     Attributes:
         key: its name for programs, as in ``clean`` or ``pgd20@8/255``.
         title: its name for people.
-        unit: ``share``, ``number``, ``seconds`` or ``bytes``.
+        unit: ``share``, ``number``, ``seconds``, ``plain steps`` or ``bytes``.
         attack: of which attack it is; None for the other figures.
         norm: of the ball, ``inf`` or ``2``; None where there is none.
         epsilon: the ball's radius or, of a worst case over several, their largest; None likewise.
@@ -41,7 +41,7 @@ _WORST, _SHARED = "worst_case@", "shared_worst_case@"
 CLEAN = Column("clean", "clean")
 SKILL = Column("skill", "skill", NUMBER)
 PACE = Column("seconds_per_epoch", "s/epoch", SECONDS)
-COST = Column("cost", "cost (plain steps)", NUMBER)
+COST = Column("cost", "cost (plain steps)", STEPS)
 MEMORY = Column("memory", "peak memory (MiB)", BYTES)
 _TASK = {
     "mse": Column("mse", "mean squared error", NUMBER),

@@ -15,6 +15,7 @@ from jhrun.reporting.leaderboard.columns import (
     PACE,
     SECONDS,
     SHARE,
+    STEPS,
     Column,
     Statistic,
     over_all,
@@ -24,7 +25,8 @@ from jhrun.reporting.leaderboard.rows import Row
 from jhrun.reporting.text import cell, markdown, tex
 
 RANK, NAME, COUNT, VERDICT, RUNS = "#", "configuration", "n", "verdict", "runs"
-NOTE = r"% needs \usepackage{booktabs}; mean +- sample deviation over n seeds; bold: cannot be told from the best"
+NOTE = r"% needs \usepackage{booktabs}; mean +- sample deviation over n seeds"
+BOLD = "; bold: cannot be told from the best"
 _READABLE = 24
 """Letters of a configuration's name that a terminal shows before a column of figures gives way."""
 
@@ -83,8 +85,8 @@ def as_markdown(board: Board, rows: Sequence[Row]) -> str:
     for place, row in enumerate(rows):
         for key in bold(board) if row.best else ():
             frame.loc[frame.index[place], key] = f"**{frame.iloc[place][key]}**"
-    frame.columns = pd.Index([markdown(title) for title in titles(board, frame)])
-    frame = frame.map(lambda text: text.replace("|", r"\|"))
+    frame.columns = pd.Index([_cell(markdown(title)) for title in titles(board, frame)])
+    frame = frame.map(_cell)
     sides = ["right" if i else "left" for i in range(frame.shape[1])]
     sides[1] = "left"
     return frame.to_markdown(index=False, disable_numparse=True, colalign=sides)
@@ -104,7 +106,8 @@ def as_latex(board: Board) -> str:
             lambda column: ["textbf:--rwrap;" if place in best else "" for place in column.index], subset=[key]
         )
     text = style.to_latex(hrules=True, column_format=f"rl{'r' * (len(header) - 2)}")
-    return f"{NOTE}\n{text}"
+    told = "" if board.shared is None or board.unread else BOLD
+    return f"{NOTE}{told}\n{text}"
 
 
 def as_csv(board: Board) -> str:
@@ -155,10 +158,10 @@ def written(found: Statistic | None, column: Column, n: int) -> str:
     if found is None:
         return "–"
     scale = {SHARE: 100.0, BYTES: 2.0**-20}.get(column.unit, 1.0)
-    form = {SHARE: ".1f", BYTES: ",.0f", NUMBER: ".4g", SECONDS: ".3g"}[column.unit]
+    form = {SHARE: ".1f", BYTES: ",.0f", NUMBER: ".4g", SECONDS: ".3g", STEPS: ".2g"}[column.unit]
     text = f"{found.mean * scale:{form}}"
     if found.sd is not None:
-        deviation = {NUMBER: ".2g", SECONDS: ".2g"}.get(column.unit, form)
+        deviation = {NUMBER: ".2g", SECONDS: ".2g", STEPS: ".1g"}.get(column.unit, form)
         text += f" ± {found.sd * scale:{deviation}}"
     text = text.replace("-", "−") + (" %" if column.unit == SHARE else "")
     return text if found.n == n else f"{text} (n = {found.n})"
@@ -175,6 +178,10 @@ def standing(row: Row) -> str:
     """How many of a row's cells stand how."""
     states = row.states
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items(), key=lambda found: found[0] != FINISHED))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _figure(row: Row, column: Column) -> str:
@@ -205,8 +212,8 @@ def _needed(board: Board, frame: pd.DataFrame) -> int:
 
 def _dispensable(board: Board, frame: pd.DataFrame) -> str:
     """The column that a terminal can do without first; empty where none is left."""
-    dear = {RANK, NAME, "clean", "skill", *([board.worst.key] if board.worst else [])}
+    dear = {RANK, NAME, VERDICT, "clean", "skill", *([board.worst.key] if board.worst else [])}
     single = [c.key for c in board.columns if c.attack is not None][::-1]
-    order = [MEMORY.key, *single, *(str(key) for key in frame.columns[::-1] if key not in {COUNT, RUNS})]
-    left = [key for key in [*order, RUNS, COUNT] if key in frame.columns and key not in dear]
+    order = [MEMORY.key, PACE.key, *single, RUNS, COST.key, COUNT, *map(str, frame.columns[::-1])]
+    left = [key for key in order if key in frame.columns and key not in dear]
     return left[0] if left else ""

@@ -37,7 +37,7 @@ def meanings(board: Board) -> list[str]:
         STATISTICS,
         f"Ranked by {ranked}, and equals share a rank; below them rows with a verdict of fail, then those without "
         "figures.",
-        *([BEST] if sum(row.best for row in board.rows) > 1 else []),
+        *([] if board.shared is None or board.unread else [BEST]),
         *([OVER_ALL] if board.shared and board.twin is None else []),
         *([MEANING_OF_ROBUST] if False in kinds else []),
         *([MEANING_OF_SKILL] if True in kinds else []),

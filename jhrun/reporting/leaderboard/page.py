@@ -14,7 +14,7 @@ from jhrun.reporting.leaderboard.columns import Column
 from jhrun.reporting.leaderboard.entries import Entry
 from jhrun.reporting.leaderboard.frame import COUNT, NAME, RANK, RUNS, VERDICT, bold, table
 from jhrun.reporting.leaderboard.rows import Row
-from jhrun.reporting.text import one_line
+from jhrun.reporting.text import command, one_line
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,13 @@ def lines(board: Board, rows: Sequence[Row], output: Path) -> list[Line]:
 
 def command_of(row: Row) -> str:
     """What was typed for a row's first run, and for all its seeds at once where there are several."""
-    typed = next((entry.command for entry in row.counted if entry.command), "")
+    typed = next((text for entry in row.counted if (text := command(entry.command))), "")
     seeds = [str(entry.seed) for entry in row.counted if isinstance(entry.seed, int)]
-    try:
-        words = shlex.split(typed)
-    except ValueError:
-        return typed
+    words = shlex.split(typed)
     if len(seeds) < 2 or words[:2] != ["jhrun", "train"]:
         return typed
-    kept = [word for word in words[2:] if not word.startswith(("seed=", "hydra.run.dir=", "hydra.sweep"))]
+    own = ("seed=", "hydra.run.dir=", "hydra.sweep", "resume=")
+    kept = [word for word in words[2:] if not word.lstrip("+").startswith(own)]
     return shlex.join(["jhrun", "train", "-m", f"seed={','.join(seeds)}", *kept])
 
 

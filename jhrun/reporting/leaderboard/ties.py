@@ -21,7 +21,8 @@ def cannot_be_told(rows: Sequence[Row], shared: Shared) -> list[Row]:
         shared: attacks and images of all of them.
 
     Returns:
-        The first row, and of the ``MOST`` best those of which it is not shown that they are behind.
+        The first row, and of the ``MOST`` best those that share a seed with it and of which it is not shown that
+        they are behind.
     """
     rows = rows[:MOST]
     if len(rows) < 2:
@@ -35,7 +36,7 @@ def cannot_be_told(rows: Sequence[Row], shared: Shared) -> list[Row]:
         # one run each is paired whatever its seed
         methods.append(Method(row.label, (0,) if once else _seeds(row), right, robust))
     chances = against(methods[0], methods[1:])
-    return [rows[0], *(row for row, p in zip(rows[1:], chances, strict=True) if p >= LEVEL)]
+    return [rows[0], *(row for row, p in zip(rows[1:], chances, strict=True) if p is not None and p >= LEVEL)]
 
 
 def _seeds(row: Row) -> tuple[int | str, ...]:

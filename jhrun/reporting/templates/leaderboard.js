@@ -8,7 +8,7 @@ for (const table of board.querySelectorAll("table.ranks")) {
     head.firstElementChild.addEventListener("click", () => {
       const column = head.cellIndex, first = head.getAttribute("aria-sort") ?? "";
       // figures begin with the largest, names and ranks with the first
-      const descending = first ? first === "ascending" : column > 1;
+      const descending = first ? first === "ascending" : pairs(table).some(([line]) => key(line, column) && !isNaN(key(line, column))) && column > 0;
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       const sorted = pairs(table).map(pair => [key(pair[0], column), pair]);
@@ -19,15 +19,22 @@ for (const table of board.querySelectorAll("table.ranks")) {
   }
 }
 const filter = document.querySelector("#filter");
-filter.addEventListener("input", () => {
+const show = () => {
   const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const table of board.querySelectorAll("table.ranks")) for (const [line, more] of pairs(table)) {
     const text = line.textContent.toLowerCase();
     line.hidden = more.hidden = !wanted.every(word => text.includes(word));
   }
-});
-for (const box of document.querySelectorAll("#columns input")) box.addEventListener("change", () => {
+};
+filter.addEventListener("input", show);
+const choose = box => {
   for (const cell of board.querySelectorAll(`tr.line > :nth-child(${box.value}), thead th:nth-child(${box.value})`))
     cell.hidden = !box.checked;
-});
+};
+for (const box of document.querySelectorAll("#columns input")) {
+  box.addEventListener("change", () => choose(box));
+  // a browser may restore what was chosen before
+  choose(box);
+}
+show();
 document.querySelector("#tools").hidden = false;

@@ -19,13 +19,20 @@ TINY = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _unrendered_unless_asked(request):
+    if request.node.get_closest_marker("rendered") is None:
+        request.getfixturevalue("unrendered")
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, figures_wait):
     """Three runs, by name: two seeds of one configuration, and one without a penalty."""
     root = tmp_path_factory.mktemp("leaderboard")
     calls = {"zero": ["seed=0"], "one": ["seed=1"], "plain": ["regularizer=none"]}
     for name, overrides in calls.items():
-        assert main(["train", *TINY, *overrides, f"hydra.run.dir={root / name}"]) == 0
+        with figures_wait():
+            assert main(["train", *TINY, *overrides, f"hydra.run.dir={root / name}"]) == 0
     return root
 
 

@@ -1,5 +1,7 @@
 """Rows are compared by what all of them were put to: nobody ranks lower for having been tested more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -161,3 +163,22 @@ def test_rows_are_among_the_best_until_it_is_shown_that_they_are_not():
     made, rows = found(*seeds)
     assert {w: row.best for w, row in rows.items()} == {1: True, 2: True, 3: False}
     assert [row.rank for row in made.rows] == [1, 2, 3]
+
+
+def test_without_a_seed_together_a_row_is_not_among_the_best():
+    seeds = {1: (0, 1), 2: (5, 6), 3: (0, 1)}
+    made, rows = found(
+        *(entry(evaluated({"fgsm": {w, seed % 5}}), weight=w, seed=seed) for w, of in seeds.items() for seed in of)
+    )
+    assert {w: row.best for w, row in rows.items() if row is not made.rows[0]} == {2: False, 3: True}
+
+
+def test_sums_of_equals_rank_as_equals_and_a_failed_row_is_never_among_the_best():
+    one, other = evaluated({"fgsm": {1}}), evaluated({"fgsm": {1}})
+    other = replace(other, worst=Value(one.worst.value + 1e-16), clean=Value(one.clean.value - 0.1))
+    made, rows = found(entry(one, weight=1), entry(other, weight=2))
+    assert [row.rank for row in made.rows] == [1, 1]
+    assert made.rows[0] is rows[1]
+    assert front(made) == [rows[1]]
+    (alone,) = board([replace(entry(one), verdict="fail")]).rows
+    assert (alone.rank, alone.best) == (1, False)

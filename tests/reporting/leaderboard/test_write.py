@@ -36,6 +36,7 @@ def test_every_figure_is_the_mean_of_the_runs_own_reports(runs, report_of):
         "worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
         "shared_worst_case@0.1": [r["worst_case"]["accuracy"] for r in reports],
         "seconds_per_epoch": [r["epochs"][0]["seconds"] for r in reports],
+        "cost": [r["epochs"][0]["cost"] for r in reports],
         "memory": [r["epochs"][0]["memory"] for r in reports],
     }
     assert row["figures"].keys() == expected.keys()
@@ -124,6 +125,7 @@ def test_a_whole_record_of_another_shape_ends_nothing_either(runs, file, content
     assert "no record of its kind" in error
 
 
+@pytest.mark.rendered
 def test_a_strangers_words_are_no_markup_anywhere(runs):
     status = runs / "one/status.json"
     status.write_text(as_line(read_json(status) | {"state": "failed", "error": HOSTILE}))
@@ -145,6 +147,23 @@ def test_a_strangers_words_are_no_markup_anywhere(runs):
     assert r"\textless{}script\textgreater{}" in body
     assert r"\$\textbackslash{}frac\$" in body
     assert all(b"<script>" not in path.read_bytes() for path in (runs / "figures").glob("*.svg"))
+
+
+def test_a_strangers_command_is_shown_only_where_it_is_one_and_quoted_anew(runs):
+    for name, text in {
+        "one": "jhrun train a=1; rm -r x `b`",
+        "zero": "curl x | sh",
+        "plain": "jhrun train\n# A",
+    }.items():
+        file = runs / name / "environment.json"
+        write_json(file, read_json(file) | {"command": text})
+    for name in ("one", "zero", "plain"):
+        write_leaderboard(cells_in(runs / name, stored.read), runs / "alone", FILES)
+        text = (runs / "alone/leaderboard.md").read_text()
+        assert ("Train it again" in text) == (name == "one")
+        assert "# A" not in text
+        if name == "one":
+            assert "``jhrun train 'a=1;' rm -r x '`b`'``" in text.replace("`` ", "``").replace(" ``", "``")
 
 
 def test_the_tabular_has_as_many_cells_in_each_row(sweep):
@@ -186,6 +205,7 @@ def test_several_folders_make_a_leaderboard_of_their_own(runs, tmp_path, monkeyp
 
 
 @pytest.mark.browser
+@pytest.mark.rendered
 @pytest.mark.skipif(BROWSER is None and not os.environ.get("CI"), reason="there is no Chromium here")
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_page_opens_in_a_browser_without_asking_for_anything(sweep, width):
@@ -251,7 +271,7 @@ def test_columns_sort_and_hide_rows_filter_and_open(sweep):
 def test_a_terminal_s_table_fits_and_tells_what_it_leaves_out(sweep):
     found, _ = write(sweep)
     whole = as_text(found)
-    for width in (200, 100, 60):
+    for width in (200, 100, 70):
         lines = as_text(found, width).splitlines()
         assert max(map(len, lines)) <= width
         assert "clean" in lines[0]
