@@ -96,7 +96,8 @@ def as_latex(board: Board) -> str:
     r"""The compared rows as a ``tabular`` for the package booktabs, to be taken in by ``\input``."""
     rows = [row for row in board.rows if row.rank is not None] or board.rows
     frame = _of(board, rows).drop(columns=[RUNS, PACE.key, MEMORY.key], errors="ignore").reset_index(drop=True)
-    header = [tex(title) for title in titles(board, frame)]
+    # pandas takes a header for a format, in which braces are doubled
+    header = [tex(title).replace("{", "{{").replace("}", "}}") for title in titles(board, frame)]
     style = (
         frame.style.hide(axis="index").format(lambda text: tex(str(text))).relabel_index(header, axis="columns")
     )

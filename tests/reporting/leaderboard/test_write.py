@@ -286,3 +286,12 @@ def test_what_was_typed_for_several_seeds_is_one_command(runs):
     assert f"jhrun compare {runs}:2 {runs}:1" in text
     assert "hydra.run.dir" not in text.split("regularizer=jacobian**")[1].split("- seed")[0]
     assert [row["rank"] for row in board["rows"]] == [1, 2]
+
+
+def test_a_title_with_braces_is_no_format_for_the_tabular(runs):
+    for file in runs.glob("*/eval/fgsm+pgd20/results.json"):
+        record = read_json(file)
+        record["attacks"]["{0} {x}"] = record["attacks"].pop("pgd20")
+        write_json(file, record)
+    write(runs)
+    assert r"\{0\} \{x\} (0.1)" in (runs / "table.tex").read_text()
