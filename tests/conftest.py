@@ -21,6 +21,7 @@ from PIL import Image
 from unrendered import HERE, savefig
 
 from jhrun.cli import main
+from jhrun.reporting.drawing import as_print
 
 torch.set_num_threads(1)
 
@@ -68,6 +69,27 @@ def files_of_at_most():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limited
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unprinted():
+    """Figures have no PDFs in this process, which take as long as their SVGs; ``printed`` makes them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jhrun.reporting.picture.as_print", lambda _: b"%PDF-")
+        yield
+
+
+@pytest.fixture(scope="session")
+def printed():
+    """Inside the context, figures have their PDFs."""
+
+    @contextmanager
+    def printing():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jhrun.reporting.picture.as_print", as_print)
+            yield
+
+    return printing
 
 
 @pytest.fixture(scope="session")
