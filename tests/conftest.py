@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,35 +75,27 @@ def files_of_at_most():
 @pytest.fixture(scope="session", autouse=True)
 def _unprinted():
     """Figures have no PDFs in this process, which take as long as their SVGs; ``printed`` makes them."""
+    with _patched("jhrun.reporting.picture.as_print", lambda _: b"%PDF-"):
+        yield
+
+
+@contextmanager
+def _patched(name, value):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jhrun.reporting.picture.as_print", lambda _: b"%PDF-")
+        patch.setattr(name, value)
         yield
 
 
 @pytest.fixture(scope="session")
 def printed():
-    """Inside the context, figures have their PDFs."""
-
-    @contextmanager
-    def printing():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("jhrun.reporting.picture.as_print", as_print)
-            yield
-
-    return printing
+    """Inside the context that it makes, figures have their PDFs."""
+    return partial(_patched, "jhrun.reporting.picture.as_print", as_print)
 
 
 @pytest.fixture(scope="session")
 def figures_wait():
-    """Inside the context, figures are made and not rendered, in this process: for runs that many tests share."""
-
-    @contextmanager
-    def waiting():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("matplotlib.figure.Figure.savefig", savefig)
-            yield
-
-    return waiting
+    """Inside the context that it makes, figures are not rendered in this process: for runs that tests share."""
+    return partial(_patched, "matplotlib.figure.Figure.savefig", savefig)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Method:
     """
 
     label: str
-    seeds: tuple[int | str, ...]
+    seeds: tuple[int, ...]
     clean: Right
     worst: Right
     cost: float | None = None

@@ -32,32 +32,11 @@ _FIELD = re.compile(r"\s*([A-Za-z]+)\s*=\s*")
 _MONTHS = re.compile(r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|\d+)\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9:/._~?=&;,()+-]*")
 _HARMLESS = {
-    *(
-        "aa",
-        "AA",
-        "ae",
-        "AE",
-        "oe",
-        "OE",
-        "o",
-        "O",
-        "l",
-        "L",
-        "ss",
-        "i",
-        "j",
-        "c",
-        "v",
-        "u",
-        "H",
-        "k",
-        "r",
-        "b",
-        "d",
-    ),
+    *("aa", "AA", "ae", "AE", "oe", "OE", "o", "O", "l", "L", "ss", "i", "j"),
+    *("c", "v", "u", "H", "k", "r", "b", "d"),
     *("emph", "textit", "textbf", "textsc", "textrm", "mathrm", "mathcal", "mathbb", "mathbf", "ell", "infty"),
     *("alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "lambda", "mu", "sigma", "times", "dots", "log"),
-}
+}  # fmt: skip
 
 
 class NotWellFormedError(ValueError):
@@ -160,7 +139,7 @@ def _address(value: str) -> str:
 
 
 def _harmless(value: str) -> str:
-    """A value of which TeX executes nothing but accents, mathematics and a few harmless commands."""
+    """A value, checked: TeX executes nothing in it but accents, mathematics and a few harmless commands."""
     if "^^" in value:
         raise NotWellFormedError("letters in TeX's own code")
     found, mathematics = [], False

@@ -49,8 +49,8 @@ def selection(report: Report) -> str:
     return f"Checkpoint {tex(one_line(chosen))} ({epoch}) was evaluated{raw}."
 
 
-def attacks(report: Report, references: References) -> str:
-    """The attacks with their balls and budgets, and what the figures mean."""
+def attacks(report: Report, runs: int, references: References) -> str:
+    """The attacks on one or several runs with their balls and budgets; the report is of the first run."""
     if report.task is not None:
         return (
             f"The figures are of {report.task.n:,} held-out points: the mean squared error (MSE), and the skill, "
@@ -71,15 +71,22 @@ def attacks(report: Report, references: References) -> str:
         norm = _norm(str(report.worst_case_norm))
         text += f" The worst case is over all {len(over)} attacks in {norm}."
     evaluations = report.joined or (str(report.evaluation),)
-    drawn = listed([str(seed) for seed in sorted({report.evaluations[name].seed for name in evaluations})])
-    return f"{text} The attacks' random numbers were drawn from seed {drawn}."
+    drawn = {report.evaluations[name].seed for name in evaluations}
+    if runs > 1 and drawn == {report.setup.seed}:
+        return f"{text} The attacks' random numbers were drawn from the seed of each training."
+    listing = listed([str(seed) for seed in sorted(drawn)])
+    return f"{text} The attacks' random numbers were drawn from seed {listing}."
 
 
-def meaning(report: Report, references: References) -> str:
-    """What the figures mean."""
+def meaning(report: Report, runs: int, references: References) -> str:
+    """What the figures of one or several runs mean."""
     if report.clean is None:
         return ""
-    interval = f"Intervals are 95\\,\\% Wilson score intervals{references.cite('Wilson score interval', WILSON)}."
+    if runs > 1:
+        interval = "Figures are means over the seeds, with the sample standard deviation."
+    else:
+        cites = references.cite("Wilson score interval", WILSON)
+        interval = f"Intervals are 95\\,\\% Wilson score intervals{cites}."
     robust = (
         "An example counts as robust under an attack, or in the worst case under all of them, if it is classified "
         "correctly both without a perturbation and at the worst input that was met."

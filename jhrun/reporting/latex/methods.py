@@ -101,8 +101,8 @@ def _aspects(report: Report, seeds: Sequence[int], references: References) -> di
         "averaging": training.averaging(names),
         "seeds": evaluation.seeds(seeds),
         "selection": evaluation.selection(report),
-        "attacks": evaluation.attacks(report, references),
-        "meaning": evaluation.meaning(report, references),
+        "attacks": evaluation.attacks(report, len(seeds), references),
+        "meaning": evaluation.meaning(report, len(seeds), references),
         "versions": evaluation.versions(report, references),
     }
 

@@ -10,15 +10,14 @@ def tabular(
     table: Sequence[Row],
     *,
     bold: Sequence[bool] = (),
-    words: Sequence[int] = (0,),
     notes: Sequence[str] = (),
 ) -> str:
     r"""A ``tabular``, to be taken in by ``\input``.
 
     Args:
-        table: header first; text, which is escaped here.
+        table: header first; text, which is escaped here. The first column begins on the left, the others end on
+            the right.
         bold: for each row below the header whether it is bold; none is where this is empty.
-        words: columns of words, which begin on the left; those of numbers end on the right.
         notes: comments above it, a line each.
 
     Returns:
@@ -45,7 +44,7 @@ def tabular(
         _line([rf"\textbf{{{tex(cell)}}}" if marked else tex(cell) for cell in row])
         for row, marked in zip(rows, marks, strict=True)
     ]
-    columns = "".join("l" if i in words else "r" for i in range(len(header)))
+    columns = "l" + "r" * (len(header) - 1)
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",

@@ -39,6 +39,6 @@ def cannot_be_told(rows: Sequence[Row], shared: Shared) -> list[Row]:
     return [rows[0], *(row for row, p in zip(rows[1:], chances, strict=True) if p is not None and p >= LEVEL)]
 
 
-def _seeds(row: Row) -> tuple[int | str, ...]:
-    """Of each run; a seed that is not known is no other's."""
-    return tuple(f"unknown {i}" if e.seed is None else e.seed for i, e in enumerate(row.counted))
+def _seeds(row: Row) -> tuple[int, ...]:
+    """Of each run; a seed that is no number is no other's."""
+    return tuple(e.seed if isinstance(e.seed, int) else -1 - i for i, e in enumerate(row.counted))

@@ -5,12 +5,15 @@ import re
 import pytest
 
 from jhrun.cli import main
+from jhrun.config import stored
+from jhrun.folder import RunFolder
 from jhrun.jsonio import read_json, write_json
 from jhrun.records.evidence import Cited
 from jhrun.reporting.latex import paper_files, tabular, write_board
 from jhrun.reporting.latex.evaluation import titles
 from jhrun.reporting.latex.methods import Described, shared_methods
 from jhrun.reporting.latex.references import References
+from jhrun.reporting.summary import summarise
 
 
 def cites(text):
@@ -168,3 +171,13 @@ def test_what_is_recorded_needs_no_import(paper_run):
     finally:
         path.write_text(before)
         assert main(["report", str(paper_run)]) == 0
+
+
+def test_of_several_seeds_no_sentence_is_of_the_first_run_alone(paper_run):
+    report = summarise(RunFolder(paper_run), stored.read(paper_run / "config.yaml"))
+    alone, several = (shared_methods([Described("a", report, seeds)], References()) for seeds in ([0], [0, 1]))
+    assert "random numbers were drawn from seed 0." in alone
+    assert "Wilson" in alone
+    assert "random numbers were drawn from the seed of each training." in several
+    assert "means over the seeds, with the sample standard deviation" in several
+    assert "Wilson" not in several
