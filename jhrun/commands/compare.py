@@ -71,10 +71,14 @@ def cells_of(argument: str) -> list[Cell]:
 
 def _row(folder: Path, rank: int) -> list[Cell]:
     """The cells of a leaderboard's rows of a rank; a run that was never begun has no folder."""
+    file = folder / "leaderboard.json"
+    if not file.is_file():
+        remedy = "name a run's or a sweep's folder without a number, or make the leaderboard: jhrun report …"
+        raise RunError(f"there is no leaderboard whose row {rank} could be compared", str(file), remedy)
     try:
-        board = read_record(folder / "leaderboard.json", BoardDocument)
+        board = read_record(file, BoardDocument)
     except RunError as error:
-        raise RunError(error.parts[0], str(folder / "leaderboard.json"), "make it anew: jhrun report …") from error
+        raise RunError(error.parts[0], str(file), "make it anew: jhrun report …") from error
     places = {place for place, row in enumerate(board.rows) if row.rank == rank}
     if not places:
         ranks = ", ".join(str(row.rank) for row in board.rows if row.rank is not None)

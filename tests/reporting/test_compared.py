@@ -318,3 +318,16 @@ def test_the_document_is_plain_json():
     assert as_json(plain)
     assert plain["attacks"] == ({"norm": "inf", "epsilon": 0.1, "name": "fgsm", "settings": ""},)
     assert plain["keys"] == {"regularizer": ("none", "jacobian")}
+
+
+def test_several_attacks_are_one_key_and_a_changed_one_is_another():
+    def attacked(**steps):
+        found = configuration()
+        for name, count in steps.items():
+            found |= {f"attack.{name}._target_": "jhrun.attacks.PGD", f"attack.{name}.steps": count}
+        return found
+
+    found = Settings([attacked(pgd20=20), attacked(pgd20=20, pgd100=100)], FILES)
+    assert found.keys == ["attack"]
+    assert [found.value(i, "attack") for i in range(2)] == ["[pgd20]", "[pgd20,pgd100]"]
+    assert Settings([attacked(pgd20=20), attacked(pgd20=40)], FILES).keys == ["attack.pgd20.steps"]

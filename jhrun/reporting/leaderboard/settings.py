@@ -106,8 +106,11 @@ class Settings:
         return list(found)
 
     def _choice(self, found: Leaves, group: str) -> str | None:
-        """The choice whose classes a configuration has in a group; None where it is none of ours."""
+        """The choice whose classes a configuration has in a group, or the names of several; None for none of ours."""
         targets = _targets(found, group)
+        several = [key.split(".")[1] for key in targets if key.count(".") == 2]
+        if several and group + _TARGET not in targets:
+            return f"[{','.join(several)}]"
         same = (name for name, brought in self._brought[group].items() if _targets(brought, group) == targets)
         return next(same, None) if targets else None
 
@@ -117,6 +120,9 @@ class Settings:
         found, chosen = self._each[place], self._chosen[place].get(group)
         if chosen is None or key not in found:
             return chosen is not None
+        if chosen not in self._brought[group]:
+            # several at once: each is named, with all that it brings
+            return True
         brought = self._brought[group][chosen].get(key)
         return bool(brought == found[key]) or (isinstance(brought, str) and _may_be(brought, found[key]))
 
