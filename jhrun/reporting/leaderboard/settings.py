@@ -106,7 +106,7 @@ class Settings:
         return list(found)
 
     def _choice(self, found: Leaves, group: str) -> str | None:
-        """The choice whose classes a configuration has in a group, or the names of several; None for a stranger."""
+        """The choice whose classes a configuration has in a group, or the names of several; None for others."""
         targets = _targets(found, group)
         several = [key.split(".")[1] for key in targets if key.count(".") == 2]
         if several and group + _TARGET not in targets:
