@@ -690,3 +690,27 @@ def test_steps_are_timed_without_a_trace():
     # Lanczos makes a forward and backward pass more, at least
     assert all(record.cost > 1.2 for record in timed)
     assert [record.cost for record in Log().run(trainer()).records] == [1.0, 1.0]
+
+
+class Scripted(Costs):
+    """Every measurement takes 100 seconds of plain passes, and costs one more than the one before it."""
+
+    def __init__(self, device):
+        super().__init__(device)
+        self.made = 0
+
+    def measure(self, active, plain, step):
+        plain()
+        step()
+        self.made += 1
+        self._known[tuple(one.name for one in active)].append(float(self.made))
+        return 100.0
+
+
+def test_plain_passes_are_no_time_of_training_and_a_new_stage_is_timed_anew():
+    made = trainer(penalties=[Jacobian()], epochs=4)
+    made.stages, made.costs = (0, 2), Scripted(made.device)
+    records = Log().run(made).records
+    # the first step of all warms up: two are timed in the first epoch, one in the second, three in the third
+    assert [record.cost for record in records] == [1.5, 2.0, 5.0, 5.0]
+    assert [round(record.seconds / -100) for record in records] == [2, 1, 3, 0]

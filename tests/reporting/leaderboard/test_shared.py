@@ -171,6 +171,7 @@ def test_without_a_seed_together_a_row_is_not_among_the_best():
         *(entry(evaluated({"fgsm": {w, seed % 5}}), weight=w, seed=seed) for w, of in seeds.items() for seed in of)
     )
     assert {w: row.best for w, row in rows.items() if row is not made.rows[0]} == {2: False, 3: True}
+    assert not made.unread
 
 
 def test_sums_of_equals_rank_as_equals_and_a_failed_row_is_never_among_the_best():
