@@ -40,7 +40,7 @@ def as_bytes(figure: Figure, kind: str) -> bytes:
 def as_print(figure: Figure) -> bytes:
     """A figure that was drawn before as ``pdf``, laid out as it was then, which saves a third of the time."""
     figure.set_layout_engine("none")
-    # each image by itself, as it is: to make one of all takes longer than all the rest
+    # one composite of all images takes longer to make than the rest of the figure
     with _small_fonts(), rc_context({"image.composite_image": False}):
         return as_bytes(figure, "pdf")
 

@@ -191,7 +191,7 @@ def _figures(axes: Axes, rungs: Sequence[Rung]) -> None:
 def _number(cost: float | None) -> str:
     if cost is None:
         return "–"
-    return f"{cost:,.0f}" if cost >= 10 else f"{cost:.2g}"
+    return f"{cost:,.0f}" if cost >= 10 else f"{cost:.1f}"
 
 
 def _fitting(label: str, room: float) -> str:

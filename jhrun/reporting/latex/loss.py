@@ -14,7 +14,7 @@ from jhrun.reporting.words import counted
 from jhrun.terms import OBJECTIVE, REGULARIZER, Spectral, Task
 
 MOST = 8
-"""Decisions that are told."""
+"""So many decisions of a run are named."""
 
 WAYS = {
     "exact": "an exact decomposition",

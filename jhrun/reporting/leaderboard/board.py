@@ -26,9 +26,9 @@ class Board:
     Attributes:
         rows: the best first.
         columns: that any row has, in order.
-        differing: by each setting that differs, as it is typed, the value of every row.
+        differing: for each setting that differs, as it is typed, the value of every row.
         worst: the worst case that rows are ranked by, over the shared attacks; None where there is none.
-        shared: those attacks and images; None likewise.
+        shared: these attacks and their images; None where there is no worst case.
         twin: the worst case over all attacks of a run, where the shared attacks are all that any run met; tables
             show it once.
         unread: what could not be compared for want of examples, a sentence; empty where nothing.

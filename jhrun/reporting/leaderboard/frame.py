@@ -159,10 +159,10 @@ def written(found: Statistic | None, column: Column, n: int) -> str:
     if found is None:
         return "–"
     scale = {SHARE: 100.0, BYTES: 2.0**-20}.get(column.unit, 1.0)
-    form = {SHARE: ".1f", BYTES: ",.0f", NUMBER: ".4g", SECONDS: ".3g", STEPS: ".2g"}[column.unit]
+    form = {SHARE: ".1f", BYTES: ",.0f", NUMBER: ".4g", SECONDS: ".3g", STEPS: ".1f"}[column.unit]
     text = f"{found.mean * scale:{form}}"
     if found.sd is not None:
-        deviation = {NUMBER: ".2g", SECONDS: ".2g", STEPS: ".1g"}.get(column.unit, form)
+        deviation = {NUMBER: ".2g", SECONDS: ".2g"}.get(column.unit, form)
         text += f" ± {found.sd * scale:{deviation}}"
     text = text.replace("-", "−") + (" %" if column.unit == SHARE else "")
     return text if found.n == n else f"{text} (n = {found.n})"

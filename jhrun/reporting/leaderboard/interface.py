@@ -83,13 +83,13 @@ class BoardDocument:
         schema_version: of this document.
         columns: that any row has.
         ranked_by: the key of the worst case that ranks; None where there is none.
-        shared: attacks and images that are compared; None likewise.
+        shared: attacks and images over which rows are compared; None where no row was attacked.
         rows: the best first.
-        differing: by each setting that differs the value of every row.
+        differing: for each setting that differs, the value of every row.
         cells: in the order in which they were found.
         notes: sentences.
         paper: the published tables; None where they were not asked for.
-        runtime: seconds per epoch beside the published ones; None likewise.
+        runtime: seconds per epoch beside the published ones; None where they were not asked for.
     """
 
     schema_version: int
@@ -118,7 +118,7 @@ def document(
         entries: of all cells, as they were found.
         notes: sentences.
         paper: the published tables, if they were asked for.
-        runtime: likewise.
+        runtime: the tables of seconds per epoch, if they were asked for.
 
     Returns:
         The document.

@@ -24,7 +24,7 @@ class Run:
     Attributes:
         words: its seed, and how it stands.
         folder: of it; empty where it never began.
-        link: to its report, or to its folder where it has none; empty likewise.
+        link: to its report, or to its folder where it has no report; empty where it never began.
     """
 
     words: str
