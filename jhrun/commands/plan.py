@@ -3,18 +3,24 @@
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from jhrun.attacks import PGD
+import torch
+
+from jhrun.attacks import PGD, Attack
+from jhrun.commands.analysis import estimator
 from jhrun.commands.prepare import prepared
 from jhrun.commands.progress import Progress
 from jhrun.commands.session import tell
 from jhrun.commands.watch import STEPS, examples
-from jhrun.config import objects
+from jhrun.config import loss, objects
+from jhrun.data import Part
+from jhrun.evaluation import Evaluation
+from jhrun.evaluation.analyses import Subject
 from jhrun.evaluation.estimate import expected_seconds
 from jhrun.reporting import tables
 from jhrun.reporting.words import counted, duration
@@ -39,12 +45,12 @@ class Estimate:
 
     Attributes:
         training: seconds.
-        attacks: seconds at most: no example falls early.
+        evaluation: seconds of attacks and analyses, at most: no example falls early.
         disk: bytes.
     """
 
     training: float
-    attacks: float
+    evaluation: float
     disk: int
 
 
@@ -58,7 +64,7 @@ def say_estimate(jobs: Sequence[Job]) -> None:
     for job in jobs:
         same = json.dumps(dict(job.config or {}) | {"seed": None}, default=str)
         groups.setdefault(same, []).append(job)
-    rows: list[tables.Row] = [("configuration", "jobs", "training", "attacks, at most", "disk")]
+    rows: list[tables.Row] = [("configuration", "jobs", "training", "evaluation, at most", "disk")]
     all_found: list[Estimate] = []
     progress = Progress("timing a few steps", len(groups))
     with ProcessPoolExecutor(1, get_context("spawn")) as pool, progress:
@@ -71,14 +77,14 @@ def say_estimate(jobs: Sequence[Job]) -> None:
                 rows.append((of_one[0].label, str(len(of_one)), "–", f"cannot be told ({error})"[:60], "–"))
                 continue
             all_found += [found] * len(of_one)
-            times = duration(found.training), duration(found.attacks)
+            times = duration(found.training), duration(found.evaluation)
             rows.append((of_one[0].label, str(len(of_one)), *times, f"{found.disk / 1e6:.0f} MB"))
     tell(f"\n{tables.plain(rows, width=room())}\n")
-    training, attacks = (sum(getattr(e, part) for e in all_found) for part in ("training", "attacks"))
+    training, evaluation = (sum(getattr(e, part) for e in all_found) for part in ("training", "evaluation"))
     disk = sum(e.disk for e in all_found) / 1e9
     tell(
         f"plan: {counted(len(jobs), 'job')}, one after another {duration(training)} of training and at most "
-        f"{duration(attacks)} of attacks, {disk:.2f} GB on disk\n"
+        f"{duration(evaluation)} of attacks and analyses, {disk:.2f} GB on disk\n"
     )
 
 
@@ -93,23 +99,20 @@ def estimate(values: dict[str, Any]) -> Estimate:
     """
     device = objects.device(values["device"])
     trainer = prepared(values, device, values["plugins"])
-    radii = objects.radii(values)
-    attacks = objects.attacks(values, radii, values["plugins"]) if values["evaluate"] else {}
     seconds = _training(trainer)
-    test = trainer.dataset.test[: values["subset"] or len(trainer.dataset.test)]
-    attacked = expected_seconds(trainer.model, test, attacks.values()) if attacks else 0.0
-    watched = values["watch"]["part"]
-    if watched:
-        part = examples(trainer, watched)
-        part = part[: values["watch"]["examples"] or len(part)]
-        epochs = min(values["watch"]["epochs"] or trainer.options.epochs, trainer.options.epochs)
-        attacked += epochs * expected_seconds(trainer.model, part, [PGD(radii["inf"], steps=STEPS)])
+    evaluated = _watched(values, trainer)
+    if values["evaluate"]:
+        test = trainer.dataset.test[: values["subset"] or len(trainer.dataset.test)]
+        attacks = objects.attacks(values, objects.radii(values), values["plugins"])
+        if trainer.dataset.classes:
+            evaluated += expected_seconds(trainer.model, test, attacks.values())
+            evaluated += _analysed(values, trainer, test, attacks)
     kept = trainer.checkpoint()
     tensors = [*kept.weights.values(), *kept.state.values()]
     if len(trainer.dataset.validation):
         # the best one too, which keeps no directions
         tensors += [*kept.weights.values(), *optimizer_tensors(trainer.optimizer).values()]
-    return Estimate(seconds, attacked, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)
+    return Estimate(seconds, evaluated, sum(t.numel() * t.element_size() for t in tensors) + _BESIDE)
 
 
 def _training(trainer: Trainer) -> float:
@@ -133,3 +136,35 @@ def _training(trainer: Trainer) -> float:
         total += (after - first) * trainer.steps * statistics.median(times[1:]) * len(batch) / len(few)
     trainer.epoch, trainer.step = 0, 0
     return total
+
+
+def _watched(values: dict[str, Any], trainer: Trainer) -> float:
+    """Seconds of the attacks during training."""
+    watched = values["watch"]["part"]
+    if not watched:
+        return 0.0
+    part = examples(trainer, watched)
+    part = part[: values["watch"]["examples"] or len(part)]
+    epochs = min(values["watch"]["epochs"] or trainer.options.epochs, trainer.options.epochs)
+    attack = PGD(objects.radii(values)["inf"], steps=STEPS)
+    return epochs * expected_seconds(trainer.model, part, [attack])
+
+
+def _analysed(values: dict[str, Any], trainer: Trainer, test: Part, attacks: Mapping[str, Attack]) -> float:
+    """Seconds of the analyses, as they tell them of an evaluation without any result."""
+    targets, none = test.targets.cpu(), torch.empty(0)
+    plugins, last = values["plugins"], trainer.options.epochs
+    subject = Subject(
+        trainer.model,
+        test,
+        Evaluation(targets, targets, {}, {}, {}, none, none, {}, {}),
+        attacks,
+        values["seed"],
+        {},
+        classes=tuple(trainer.dataset.classes),
+        total=len(trainer.dataset.test),
+        epsilon=objects.radii(values)["inf"],
+        objective=lambda: loss.objective(values, plugins, max(last - 1, 0)),
+        estimator=lambda: estimator(values, trainer.dataset, plugins, last),
+    )
+    return sum(analysis.seconds(subject) for analysis in objects.analyses(values, plugins).values())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jhrun.errors import pasteable
 from jhrun.evaluation import load
+from jhrun.evaluation.analyses import NAMES
 from jhrun.folder import RunFolder
 from jhrun.records import PASS
 from jhrun.records.words import ball
@@ -147,7 +148,7 @@ def commands(report: Report) -> list[Command]:
         found.append(Command("Attack it with full budgets", _eval(report, "attack=autoattack")))
     if report.evaluation is not None and report.clean is not None:
         name = f"name={report.evaluation}"
-        left = [name for name in ("verdict", "curve", "curvature", "slices") if name not in report.analyses]
+        left = [name for name in NAMES if name not in report.analyses]
         if left:
             found.append(Command("Analyse more of it", _eval(report, name, f"analysis=[{','.join(left)}]")))
     return found

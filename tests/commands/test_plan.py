@@ -12,6 +12,7 @@ from jhrun.commands.watch import STEPS
 from jhrun.config.compose import composed
 from jhrun.config.stored import plain
 from jhrun.evaluation import estimate as attacked
+from jhrun.evaluation.analyses.curve import radii
 from jhrun.training import Checkpoint
 
 TINY = ["model=mlp", "model.widths=[16]", "regularizer=none", "optimizer=sgd", "train.epochs=3", "attack=fgsm"]
@@ -47,7 +48,8 @@ def test_every_configuration_is_told_before_any_job_begins_and_one_that_fails_is
     assert re.search(r"  1 +\S+ s +\S+ s +\d+ MB$", good), good
     assert re.search(r"  1 +– +cannot be told \(there are 1295 training examples.*–$", bad), bad
     assert re.search(
-        r"plan: 2 jobs, one after another \S+ s of training and at most \S+ s of attacks, 0\.00 GB", out
+        r"plan: 2 jobs, one after another \S+ s of training and at most \S+ s of attacks and analyses, 0\.00 GB",
+        out,
     )
     records = [json.loads(path.read_text()) for path in Path("sweep/jobs").glob("*.json")]
     assert sorted(record["state"] for record in records) == ["failed", "finished"]
@@ -67,10 +69,21 @@ def test_each_stage_counts_for_its_own_epochs(estimate, stages):
 
 def test_attacks_are_passes_over_the_examples_that_are_attacked(estimate):
     # the forward pass of a batch that has all 40 takes a second
-    assert estimate(*EXAMPLES).attacks == pytest.approx(FGSM(0.1).passes(10))
-    assert estimate(*EXAMPLES, "evaluate=false").attacks == 0
+    assert estimate(*EXAMPLES).evaluation == pytest.approx(FGSM(0.1).passes(10))
+    assert estimate(*EXAMPLES, "evaluate=false").evaluation == 0
     watched = estimate(*EXAMPLES, "evaluate=false", "watch.part=validation", "watch.examples=40", "watch.epochs=2")
-    assert watched.attacks == pytest.approx(2 * PGD(0.1, steps=STEPS).passes(10))
+    assert watched.evaluation == pytest.approx(2 * PGD(0.1, steps=STEPS).passes(10))
+
+
+def test_analyses_are_those_that_follow_the_attacks(estimate):
+    with_none = estimate(*EXAMPLES, "analysis=quick_verdict").evaluation
+    # the curve's radii but zero, each with the passes of PGD-20
+    curve = (len(radii(0.1)) - 1) * PGD(0.1, steps=20).passes(10)
+    assert estimate(*EXAMPLES, "analysis=curve").evaluation == pytest.approx(with_none + curve)
+    # which times a look at four examples by a clock of its own
+    both = estimate(*EXAMPLES, "analysis=[curve,curvature]", "regularizer=jacobian", "solver=lanczos").evaluation
+    assert both > with_none + curve
+    assert estimate(*EXAMPLES, "analysis=curve", "evaluate=false").evaluation == 0
 
 
 def test_the_disk_is_that_of_the_checkpoints_and_something_beside(tiny, estimate):

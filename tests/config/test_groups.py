@@ -2,8 +2,9 @@
 
 import pytest
 
-from jhrun.config.compose import keys
+from jhrun.config.compose import composed, keys
 from jhrun.config.groups import nearest
+from jhrun.evaluation.analyses import NAMES
 
 KEYS = {command: keys(command, []) for command in ("train", "bench")}
 
@@ -40,3 +41,7 @@ def test_of_few_keys_there_is_no_list_either():
 
 def test_a_choice_in_a_folder_is_found_by_its_last_part():
     assert nearest("runtme", ["digits_stages", "paper/runtime"]) == "did you mean 'paper/runtime'?"
+
+
+def test_the_packages_analyses_are_named_after_their_files():
+    assert {*composed("eval", ["analysis=all"])["analysis"]} == {*NAMES}

@@ -9,6 +9,7 @@ from jhrun.evaluation.subject import Subject
 from jhrun.records import Figure, Mark, Panel, Section, Series, Table
 
 __all__ = [
+    "NAMES",
     "Analysis",
     "CurvatureAnalysis",
     "CurveAnalysis",
@@ -23,3 +24,6 @@ __all__ = [
     "Table",
     "VerdictAnalysis",
 ]
+
+NAMES = tuple(kind.__module__.rpartition(".")[2] for kind in Analysis.__subclasses__())
+"""The package's own, by the names of their files, which are those of their choices."""
