@@ -19,7 +19,7 @@ import pytest
 import torch
 from forked import Forked
 from PIL import Image
-from unrendered import HERE, savefig
+from unrendered import HERE, MODULE, render
 
 from jhrun.cli import main
 from jhrun.reporting.drawing import as_print
@@ -79,6 +79,13 @@ def _unprinted():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _warm_jobs():
+    """Jobs of sweeps are forked from a process that has imported all, the work of ten tiny trainings."""
+    with _patched("jhrun.sweeps.process.Popen", Forked):
+        yield
+
+
 @contextmanager
 def _patched(name, value):
     with pytest.MonkeyPatch.context() as patch:
@@ -94,14 +101,14 @@ def printed():
 
 @pytest.fixture(scope="session")
 def figures_wait():
-    """Inside the context that it makes, figures are not rendered in this process: for runs that tests share."""
-    return partial(_patched, "matplotlib.figure.Figure.savefig", savefig)
+    """Inside the context that it makes, figures are not drawn in this process: for runs that tests share."""
+    return partial(_patched, f"{MODULE}.render", render)
 
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """Figures are made and not rendered, here and in processes that are started; tests/reporting renders them."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    """Figures are described and not drawn, here and in processes that are started; tests/reporting draws them."""
+    monkeypatch.setattr(f"{MODULE}.render", render)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 

@@ -49,6 +49,14 @@ def test_it_hears_signals_in_a_group_of_its_own():
     assert process.returncode != 0
 
 
+def test_without_the_folder_that_one_is_in(tmp_path, monkeypatch):
+    (tmp_path / "there.py").write_text("print('found')")
+    monkeypatch.chdir(tmp_path)
+    for options, code in (([], 0), (["-P"], 1)):
+        command = [sys.executable, *options, "-m", "there"]
+        assert forked.run(command).returncode == subprocess.run(command, check=False).returncode == code
+
+
 def test_it_is_as_the_command_line_and_knows_nothing_of_another():
     command = [sys.executable, "-m", "jhrun", "trian"]
     cold = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -62,12 +70,10 @@ def test_it_is_as_the_command_line_and_knows_nothing_of_another():
 
 
 DRAWN = """
-from io import BytesIO
 from matplotlib.figure import Figure
+from jhrun.reporting.picture import render
 
-file = BytesIO()
-Figure().savefig(file, format="svg")
-print(len(file.getvalue()))
+print(len(render(lambda narrow=False: Figure(), "svg").content))
 """
 
 

@@ -11,10 +11,8 @@ from arena.records import Job, Record
 from arena.table import Section, Table
 from arena.tuning import Programme
 from jhrun.files import write_aside
-from jhrun.reporting.ladder import Rung, ladder_data
-from jhrun.reporting.ladder import ladder as drawn
+from jhrun.reporting.ladder import Rung, ladder_picture
 from jhrun.reporting.picture import Picture
-from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.style import own_style
 
 HERE = Path(__file__).parent
@@ -70,8 +68,7 @@ def ladder(table: Table) -> Picture | None:
     if not rungs:
         return None
     text = f"Worst case at ε = {epsilon:g}, clean accuracy, PGD-20: means over the seeds. Cost of a step."
-    wide, narrow = (drawn(rungs, width) for width in (WIDE, NARROW))
-    return Picture.of("ladder", "Ladder", text, wide, ladder_data(rungs), narrow)
+    return ladder_picture("Ladder", text, rungs)
 
 
 def title(programme: Programme) -> str:

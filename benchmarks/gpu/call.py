@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import STDOUT, Popen
 from typing import Any
 
 from gpu.jobs import ROOT, Job
@@ -49,7 +49,7 @@ class Call:
     def __post_init__(self) -> None:
         """Begin the time."""
         self._begun = time.monotonic()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Popen[bytes] | None = None
         self._ended = False
 
     @property
@@ -142,12 +142,12 @@ class Call:
         order.write(told)
         about = {"digest": digest, "card": self.card, "date": datetime.now(UTC).strftime("%Y-%m-%d")}
         with log.open("wb") as output:
-            self._child = subprocess.Popen(
+            self._child = Popen(
                 [sys.executable, "-m", f"gpu.{module}", str(told)],
                 cwd=ROOT,
                 env=self._environment(),
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=STDOUT,
                 start_new_session=True,
             )
             how = self._watched(name, found, about, seconds, signal_at, len(order.known))

@@ -10,9 +10,8 @@ from jhrun.folder import RunFolder
 from jhrun.records import PASS
 from jhrun.records.words import ball
 from jhrun.reporting.document import Report
-from jhrun.reporting.ladder import Rung, ladder, ladder_data
+from jhrun.reporting.ladder import Rung, ladder_picture
 from jhrun.reporting.picture import Picture
-from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.tables import percent, remedy
 from jhrun.reporting.text import command
 from jhrun.reporting.words import counted
@@ -124,8 +123,7 @@ def ladder_of(folder: RunFolder, report: Report, label: str) -> Picture | None:
     parts += [f"worst case {percent(rung.worst)}"] if rung.worst is not None else []
     words = ", ".join(parts)
     text = f"{words[0].upper()}{words[1:]}. The distance from PGD-20 to the worst case is its inflation."
-    wide, narrow = (ladder([rung], width) for width in (WIDE, NARROW))
-    return Picture.of("ladder", "Ladder", text, wide, ladder_data([rung]), narrow)
+    return ladder_picture("Ladder", text, [rung])
 
 
 def commands(report: Report) -> list[Command]:

@@ -14,6 +14,8 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
 from jhrun.reporting.drawing import BLUE, RED, Look
+from jhrun.reporting.picture import Picture
+from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.text import cell, drawn, one_line
 from jhrun.reporting.verdict import SYMBOLS
 
@@ -121,6 +123,24 @@ def ladder(rungs: Sequence[Rung], width: float = 5.0) -> Figure:
         words = "verdict:  " + "   ".join(f"{SYMBOLS[outcome]} {outcome}" for outcome in outcomes)
         figure.text(_SIDE / width, 1 - (_LINE * lines + 0.03) / height, words, fontsize=_SMALL)
     return figure
+
+
+def ladder_picture(title: str, text: str, rungs: Sequence[Rung]) -> Picture:
+    """The ladder as a figure of a page, for screen, telephone and print.
+
+    Args:
+        title: above it.
+        text: what it shows.
+        rungs: at least one.
+
+    Returns:
+        The picture with its data.
+    """
+
+    def draw(*, narrow: bool = False) -> Figure:
+        return ladder(rungs, NARROW if narrow else WIDE)
+
+    return Picture.of("ladder", title, text, draw, ladder_data(rungs))
 
 
 def ladder_data(rungs: Sequence[Rung]) -> dict[str, list[Any]]:

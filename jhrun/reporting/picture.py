@@ -2,8 +2,9 @@
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from matplotlib.figure import Figure as Drawing
 
@@ -11,7 +12,46 @@ from jhrun.records import Figure
 from jhrun.reporting.adaptive import adaptive
 from jhrun.reporting.data import as_csv
 from jhrun.reporting.drawing import as_bytes, as_print
-from jhrun.reporting.plots import NARROW, drawn_figure
+from jhrun.reporting.plots import drawn_figure
+
+
+class Draw(Protocol):
+    """Makes a drawing; a narrow one, its panels stacked, for a telephone or a column of print."""
+
+    def __call__(self, *, narrow: bool = False) -> Drawing:
+        """Draw."""
+        ...
+
+
+class Rendering(NamedTuple):
+    """A drawing's files.
+
+    Attributes:
+        content: of the SVG or PNG.
+        pdf: for print, at the width of a column.
+        narrow: the same for a telephone; None for images, which scroll there.
+    """
+
+    content: bytes
+    pdf: bytes
+    narrow: bytes | None
+
+
+def render(draw: Draw, kind: str) -> Rendering:
+    """Draw, and make the files.
+
+    Args:
+        draw: makes the drawing.
+        kind: ``svg`` or ``png``.
+
+    Returns:
+        The files' contents.
+    """
+    drawing = draw()
+    if kind == "png":
+        return Rendering(as_bytes(drawing, kind), as_print(drawing), None)
+    content, narrow = adaptive(as_bytes(drawing, kind)), draw(narrow=True)
+    return Rendering(content, narrow=adaptive(as_bytes(narrow, kind)), pdf=as_print(narrow))
 
 
 @dataclass(frozen=True)
@@ -26,9 +66,8 @@ class Picture:
         content: of the file.
         csv: the data it shows, for the file of the same name that ends in csv.
         pdf: the same for print, at the width of a column.
-        wide: whether it scrolls on a narrow screen.
+        narrow: the same for a telephone, its panels stacked; None where it scrolls there.
         folded: whether a reader has to open it; on paper it is open.
-        narrow: the same for a telephone, its panels stacked; None where it is no other.
     """
 
     name: str
@@ -38,9 +77,8 @@ class Picture:
     content: bytes
     csv: str
     pdf: bytes
-    wide: bool = False
-    folded: bool = False
     narrow: bytes | None = None
+    folded: bool = False
 
     @classmethod
     def of(
@@ -48,9 +86,11 @@ class Picture:
         name: str,
         title: str,
         text: str,
-        drawing: Drawing,
+        draw: Draw,
         data: Mapping[str, Iterable[Any]],
-        narrow: Drawing | None = None,
+        *,
+        kind: str = "svg",
+        folded: bool = False,
     ) -> "Picture":
         """From a drawing.
 
@@ -58,18 +98,16 @@ class Picture:
             name: of its file.
             title: above it.
             text: what it shows.
-            drawing: of it.
+            draw: makes it.
             data: what it shows, in columns of equal length.
-            narrow: the same for a telephone; without it, a drawing that is wider than half a page scrolls there.
+            kind: ``svg`` or ``png``.
+            folded: whether a reader has to open it.
 
         Returns:
-            The picture, an SVG.
+            The picture.
         """
-        wide = narrow is None and bool(drawing.get_figwidth() > 2 * NARROW)
-        content = adaptive(as_bytes(drawing, "svg"))
-        other = None if narrow is None else adaptive(as_bytes(narrow, "svg"))
-        pdf = as_print(narrow or drawing)
-        return cls(name, "svg", title, text, content, as_csv(data), pdf, wide, narrow=other)
+        made = render(draw, kind)
+        return cls(name, kind, title, text, made.content, as_csv(data), made.pdf, made.narrow, folded)
 
     @classmethod
     def drawn(cls, figure: Figure) -> "Picture":
@@ -81,14 +119,20 @@ class Picture:
         Returns:
             The picture, wide and narrow; images scroll on a telephone.
         """
-        name, title, text = figure.name, figure.title, figure.text
-        drawing = drawn_figure(figure)
-        if any(panel.kind == "images" for panel in figure.panels):
-            content, csv = as_bytes(drawing, "png"), as_csv(figure.columns)
-            pdf = as_print(drawing)
-            return cls(name, "png", title, text, content, csv, pdf, wide=True, folded=figure.folded)
-        picture = cls.of(name, title, text, drawing, figure.columns, drawn_figure(figure, narrow=True))
-        return replace(picture, folded=figure.folded)
+        return cls.of(
+            figure.name,
+            figure.title,
+            figure.text,
+            partial(drawn_figure, figure),
+            figure.columns,
+            kind="png" if any(panel.kind == "images" for panel in figure.panels) else "svg",
+            folded=figure.folded,
+        )
+
+    @property
+    def wide(self) -> bool:
+        """Whether it scrolls on a narrow screen."""
+        return self.narrow is None
 
     @property
     def file(self) -> str:

@@ -3,13 +3,13 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from typing import Any, BinaryIO
 
 from jhrun.errors import BUG, PREEMPTED, JhrunError
@@ -77,11 +77,11 @@ def _run(
 ) -> int:
     """The exit code of a job's process."""
     # as for the command jhrun, the folder we are in is no place to import from
-    process = subprocess.Popen(
+    process = Popen(
         [sys.executable, "-P", "-m", "jhrun", "train", *arguments],
-        stdin=subprocess.PIPE,
+        stdin=PIPE,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=STDOUT,
         env=os.environ | visible | {_WATCHED: job.id},
         # a Ctrl-C is for the sweep, which passes it on
         start_new_session=True,
@@ -90,7 +90,7 @@ def _run(
     try:
         try:
             while process.poll() is None and not stop():
-                with suppress(subprocess.TimeoutExpired):
+                with suppress(TimeoutExpired):
                     process.wait(_POLL)
         finally:
             process.stdin.close()

@@ -15,6 +15,7 @@ from arena.data import Parts, Source
 from arena.methods import Setting, methods
 from arena.records import Job, Store, packed, unpacked
 from arena.tuning import Programme
+from forked import Forked
 
 from jhrun.config import compose, objects, stored
 from jhrun.data.digits import digits
@@ -44,7 +45,7 @@ class Arena:
         self.folder = folder
         (folder / "costs.json").write_text(json.dumps({"tiny": {"costs": COSTS}}))
 
-    def start(self, *words: str) -> subprocess.Popen:
+    def start(self, *words: str) -> Forked:
         code = TINY.format(script=str(ROOT / "benchmarks/arena.py"))
         command = [
             sys.executable,
@@ -62,9 +63,7 @@ class Arena:
         command += ["--out", str(self.folder / "out"), "--costs", str(self.folder / "costs.json"), *words]
         paths = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
         environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(
-            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        return Forked(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def text(self) -> str:
         return self.lines.read_text() if self.lines.exists() else ""

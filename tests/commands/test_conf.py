@@ -17,8 +17,12 @@ DOWNLOADED = {"cifar10", "cifar100"}
 FOLDERS = {"mnist", "image_folder"}
 """Data sets that need files, of which there are small ones: the fixtures ``tiny_…``."""
 
-SMALL = ["train.epochs=1", "train.batch_size=256"]
+SMALL = ["train.epochs=1", "train.batch_size=64"]
+FEW = ["train.examples=128", "subset=40"]
 TINY = ["model=mlp", "model.widths=[8]"]
+
+ATTACKED = {"attack", "analysis", "dataset", "model", "objective", "experiment", "scale", "regularizer"}
+"""Groups whose choices may decide how a network is attacked; for the others one attack is enough."""
 
 
 def tried_with(group: str, choice: str) -> list[str]:
@@ -26,6 +30,12 @@ def tried_with(group: str, choice: str) -> list[str]:
     text = (CONF / group / f"{choice}.yaml").read_text()
     found = re.search(r"^# tried with: (.+)$", text, re.MULTILINE)
     return found.group(1).split() if found else []
+
+
+def sized(task: list[str]) -> list[str]:
+    """One epoch of few examples; a data set with a size or a folder of its own has few anyway."""
+    own = any(one.startswith(("dataset.examples=", "dataset.root=")) for one in task)
+    return SMALL if own else [*SMALL, *FEW]
 
 
 def choice_of(group: str, choice: str):
@@ -37,10 +47,11 @@ def choice_of(group: str, choice: str):
     ("group", "choice"), [choice_of(g, c) for g in groups("train") for c in choices(g) if c not in DOWNLOADED]
 )
 def test_every_choice_trains_and_is_evaluated(group, choice, jhrun, request):
-    small = [*SMALL, *([] if group in {"model", "experiment", "scale"} else TINY), *tried_with(group, choice)]
+    small = [*([] if group in {"model", "experiment", "scale"} else TINY), *tried_with(group, choice)]
+    small += [] if group in ATTACKED else ["attack=fgsm"]
     if choice in FOLDERS:
         small.append(f"dataset.root={request.getfixturevalue(f'tiny_{choice}')}")
-    code, out, err = jhrun("train", f"{group}={choice}", *small)
+    code, out, err = jhrun("train", f"{group}={choice}", *sized(small), *small)
     assert code == 0, err
     # paper/runtime trains alone
     assert "clean  " in out or "skill" in out or choice == "paper/runtime"
@@ -52,7 +63,7 @@ REGULARIZERS, SOLVERS = list(choices("regularizer")), list(choices("solver"))
 def pair(regularizer: str, solver: str) -> list[str]:
     """What trains with a matrix and a solver, in small."""
     task = [*TINY, *tried_with("regularizer", regularizer), *tried_with("solver", solver)]
-    return [f"regularizer={regularizer}", f"solver={solver}", *SMALL, *task, "evaluate=false"]
+    return [f"regularizer={regularizer}", f"solver={solver}", *sized(task), *task, "evaluate=false"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

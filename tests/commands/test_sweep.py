@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -243,7 +244,9 @@ def test_files_of_ones_own_reach_the_jobs(jhrun):
     assert [record["config"]["optimizer"]["lr"] for record in records()] == [0.002]
 
 
-def test_values_reach_the_jobs_as_they_were_typed(jhrun):
+def test_values_reach_the_jobs_as_they_were_typed(jhrun, monkeypatch):
+    # new interpreters, whose arguments are bytes
+    monkeypatch.setattr("jhrun.sweeps.process.Popen", subprocess.Popen)
     folder = "my sweep, (½) $it's"
     schedule = "optimizer.lr={0: 0.01, 2: 0.001},{0: 0.02, 1: 0.002}"
     code, out, err = jhrun("train", "-m", *FAST, "evaluate=false", schedule, f"hydra.sweep.dir={folder}")

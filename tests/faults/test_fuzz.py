@@ -18,7 +18,6 @@ from jhrun.commands import report
 from jhrun.config.compose import composed
 from jhrun.errors import JhrunError
 from jhrun.jsonio import CHECKSUM, as_json, as_line, read_json
-from jhrun.reporting import picture
 
 TRAIN = ["model=mlp", "model.widths=[4]", "train.examples=64", "train.epochs=2", "attack=fgsm", "subset=10"]
 # figures of absurd numbers overflow, which numpy and matplotlib warn of
@@ -150,12 +149,6 @@ def records(there, which):
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Figures are made, and not drawn: most of the time would go there, and the tests of reports draw them."""
-    monkeypatch.setattr(picture, "as_bytes", lambda *_: b"<svg></svg>")
-
-
-@pytest.fixture
 def copied(trained):
     """Makes a fresh copy; gives its files."""
 
@@ -180,7 +173,7 @@ def right(found, expected):
 
 @settings(max_examples=90 // SHARE, **HOW)
 @given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
-def test_whatever_became_of_a_file_no_accuracy_is_wrong(copied, trained, undrawn, which, change):
+def test_whatever_became_of_a_file_no_accuracy_is_wrong(copied, trained, which, change):
     there = copied()
     changed(chosen(there, which), there, *change)
     if answered(evaluated):
@@ -190,7 +183,7 @@ def test_whatever_became_of_a_file_no_accuracy_is_wrong(copied, trained, undrawn
 
 @settings(max_examples=250 // SHARE, **HOW)
 @given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
-def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, trained, undrawn, which, change):
+def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, trained, which, change):
     there = copied()
     path = chosen(there, which)
     changed(path, there, *change)
@@ -207,7 +200,7 @@ def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, traine
 
 @settings(max_examples=80 // SHARE, **HOW)
 @given(which=st.floats(0, 1, exclude_max=True), place=st.floats(0, 1, exclude_max=True), value=VALUES)
-def test_whatever_a_forged_record_says_an_evaluation_ends_in_order(copied, undrawn, which, place, value):
+def test_whatever_a_forged_record_says_an_evaluation_ends_in_order(copied, which, place, value):
     forged(records(copied(), which), place, value)
     answered(evaluated)
 

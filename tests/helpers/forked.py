@@ -3,12 +3,12 @@
 ``Forked`` is ``subprocess.Popen`` for ``[python, "-m", MODULE, …]`` and ``[python, "-c", CODE, …]``: a child of
 the caller with a number, signals, streams, folder, environment and exit code of its own. The interpreter and its
 libraries began earlier: the environment that they read then, as a locale or a hash seed, must be the same, and a
-test of the start itself takes ``subprocess.Popen``.
+test of the start itself takes ``subprocess.Popen``. Where a sweep is forked, its jobs are too, and so are the
+processes that the module ``FORKED_JOBS`` of the environment begins.
 """
 
 import atexit
 import ctypes
-import functools
 import gc
 import importlib
 import inspect
@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,12 @@ PREPARED = [
 ]
 READ_AT_START = ("PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "LC_ALL", "MPLBACKEND")
 _PR_SET_CHILD_SUBREAPER = 36
+AT_START = dict(os.environ)
+_SERVERS: list[tuple[socket.socket, dict[str, str]]] = []
+"""That of this process, once there is one."""
+
+_ONE = threading.Lock()
+"""Held while a process is asked for: several threads may."""
 
 
 class Forked(subprocess.Popen):
@@ -40,17 +47,24 @@ class Forked(subprocess.Popen):
     def _execute_child(self, *given: Any) -> None:
         # Popen's own parts stay: pipes, waiting, signals; only fork and exec are another's
         call = inspect.signature(subprocess.Popen._execute_child).bind(self, *given).arguments
-        python, how, what, *argv = map(str, call["args"])
+        python, *command = map(str, call["args"])
         assert python == sys.executable
+        # without the folder that one is in among the places to import from
+        alone = command[0] == "-P"
+        how, what, *argv = command[alone:]
         assert how in {"-m", "-c"}
         assert call["preexec_fn"] is None
         assert not call["shell"]
         channel, at_start = _server()
         environment = {**(os.environ if call["env"] is None else call["env"]), "OMP_NUM_THREADS": "1"}
         for name in READ_AT_START:
-            assert environment.get(name) == at_start.get(name), f"{name} is read at the start alone"
+            # for Python, what is empty is not set
+            assert (environment.get(name) or None) == (at_start.get(name) or None), (
+                f"{name} is read at the start alone"
+            )
         asked = {
             "how": how,
+            "alone": alone,
             "what": what,
             "argv": argv,
             "cwd": os.fspath(call["cwd"] or Path.cwd()),
@@ -76,8 +90,14 @@ def run(command: list[Any], **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, process.returncode, said, errors)
 
 
-@functools.cache
 def _server() -> tuple[socket.socket, dict[str, str]]:
+    """Our end of the server's channel, and the server's environment; begun when first asked for."""
+    if not _SERVERS:
+        _SERVERS.append(_begun())
+    return _SERVERS[0]
+
+
+def _begun() -> tuple[socket.socket, dict[str, str]]:
     """Begin the server; gives our end of its channel and its environment. Without that end it ends too."""
     ours, its = socket.socketpair()
     command = [sys.executable, __file__, str(its.fileno())]
@@ -99,14 +119,15 @@ def _fork(channel: socket.socket, asked: dict[str, Any], streams: list[int]) -> 
     """Have the server fork; gives the number of the process, whose parent we are."""
     letter = os.memfd_create("call")
     os.write(letter, json.dumps(asked).encode())
-    # the server forks twice, and of an orphan the nearest reaper becomes the parent
-    _reaper(True)
-    try:
-        socket.send_fds(channel, [b"."], [letter, *streams])
-        number = channel.recv(32)
-    finally:
-        _reaper(False)
-        os.close(letter)
+    with _ONE:
+        # the server forks twice, and of an orphan the nearest reaper becomes the parent
+        _reaper(True)
+        try:
+            socket.send_fds(channel, [b"."], [letter, *streams])
+            number = channel.recv(32)
+        finally:
+            _reaper(False)
+            os.close(letter)
     assert number, "the server has died"
     return int(number)
 
@@ -165,19 +186,37 @@ def _taken(descriptors: list[int]) -> dict[str, Any]:
     return asked
 
 
-def _run(how: str, what: str, argv: list[str]) -> None:
+def _run(how: str, what: str, argv: list[str], *, alone: bool) -> None:
     """As ``python -m MODULE`` or ``python -c CODE``."""
     searched = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     # the first is this file's folder, which the code of a test may need, after all others
     helpers, *others = sys.path
-    first = str(Path.cwd()) if how == "-m" else ""
-    sys.path = [first, *(part for part in searched if part not in sys.path), *others, helpers]
+    first = [] if alone else [str(Path.cwd()) if how == "-m" else ""]
+    sys.path = [*first, *(part for part in searched if part not in sys.path), *others, helpers]
     sys.argv = [how, *argv]
     if how == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:
         main = sys.modules["__main__"] = ModuleType("__main__")
         exec(compile(what, "<string>", "exec"), main.__dict__)
+
+
+def _branched(asked: dict[str, Any]) -> dict[str, Any]:
+    """Give a sweep a server of its own, so that its jobs are its children; returns in each of them too."""
+    ours, its = socket.socketpair()
+    if not os.fork():
+        ours.close()
+        # whoever waits for the end of the sweep's streams does not wait for us
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(nothing, number)
+        return _serve(its)
+    its.close()
+    _SERVERS[:] = [(ours, AT_START)]
+    name = os.environ.pop("FORKED_JOBS", "jhrun.sweeps.process")
+    sys.path += os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    importlib.import_module(name).Popen = Forked
+    return asked
 
 
 def _prepared() -> None:
@@ -193,10 +232,12 @@ def _prepared() -> None:
 if __name__ == "__main__":
     _prepared()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
+    if os.environ.get("FORKED_JOBS") or (asked["what"] == "jhrun" and {"-m", "--multirun"} & {*asked["argv"]}):
+        asked = _branched(asked)
     # from here on it is the child
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if unrendered.asked():
-        importlib.import_module("matplotlib.figure").Figure.savefig = unrendered.savefig
+        importlib.import_module(unrendered.MODULE).render = unrendered.render
     # which a process of its own would begin with another
     importlib.import_module("numpy").random.seed()
-    _run(asked["how"], asked["what"], asked["argv"])
+    _run(asked["how"], asked["what"], asked["argv"], alone=asked["alone"])

@@ -1,13 +1,14 @@
 """``leaderboard.md``, ``.html``, ``.csv``, ``.json``, ``table.tex`` and ``figures/``: runs beside each other."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from jhrun.errors import UnsafeError
 from jhrun.files import write_aside
 from jhrun.jsonio import as_plain, write_json
 from jhrun.reporting import tables, text
-from jhrun.reporting.ladder import ladder, ladder_data
+from jhrun.reporting.ladder import ladder_picture
 from jhrun.reporting.latex import FOR_A_PAPER, write_board
 from jhrun.reporting.leaderboard import frame, page
 from jhrun.reporting.leaderboard.board import Board, board
@@ -30,7 +31,6 @@ from jhrun.reporting.leaderboard.rungs import rungs
 from jhrun.reporting.leaderboard.runtime import runtime_tables
 from jhrun.reporting.leaderboard.settings import Files
 from jhrun.reporting.picture import Picture
-from jhrun.reporting.plots import NARROW, WIDE
 from jhrun.reporting.report import pages
 from jhrun.reporting.style import own_style
 
@@ -116,8 +116,7 @@ def _ladder(found: Board) -> Picture | None:
         "means over seeds, a dot for each seed. The distance from PGD-20 to the worst case is its inflation. "
         "Numbers are ranks."
     )
-    wide, narrow = (ladder(shown, width) for width in (WIDE, NARROW))
-    return Picture.of("ladder", "The ladder", text, wide, ladder_data(shown), narrow)
+    return ladder_picture("The ladder", text, shown)
 
 
 def _front(found: Board) -> Picture | None:
@@ -134,8 +133,8 @@ def _front(found: Board) -> Picture | None:
         f"Not drawn, for they are not compared: {named(row.label for row in others)}." if others else "",
     ]
     title = "Clean against worst-case accuracy: the Pareto front"
-    wide, narrow = front_figure(found), front_figure(found, narrow=True)
-    return Picture.of("front", title, " ".join(filter(None, words)), wide, front_data(found), narrow)
+    text = " ".join(filter(None, words))
+    return Picture.of("front", title, text, partial(front_figure, found), front_data(found))
 
 
 def _curves(found: Board) -> Picture | None:
@@ -152,5 +151,5 @@ def _curves(found: Board) -> Picture | None:
         if any(entry.regression for row in rows for entry in row.entries)
         else "",
     ]
-    wide, narrow = curves_figure(rows), curves_figure(rows, narrow=True)
-    return Picture.of("curves", "Learning curves", " ".join(filter(None, words)), wide, curves_data(rows), narrow)
+    text = " ".join(filter(None, words))
+    return Picture.of("curves", "Learning curves", text, partial(curves_figure, rows), curves_data(rows))
