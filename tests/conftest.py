@@ -112,6 +112,14 @@ def unrendered(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 
+@pytest.fixture(autouse=True)
+def _undrawn_unless_asked(request):
+    """Nothing is drawn but where the test asks for it with its mark, and in tests of figures and pages."""
+    pages = "reporting" in request.path.parts and "leaderboard" not in request.path.parts
+    if not pages and request.node.get_closest_marker("rendered") is None:
+        request.getfixturevalue("unrendered")
+
+
 @pytest.fixture
 def write_mnist(monkeypatch):
     """Write random images in MNIST's files; what is asked of their checksums is theirs. Gives their folder.

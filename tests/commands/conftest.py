@@ -6,9 +6,3 @@ import pytest
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _unrendered_unless_asked(request):
-    if request.node.get_closest_marker("rendered") is None:
-        request.getfixturevalue("unrendered")

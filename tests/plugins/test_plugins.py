@@ -116,6 +116,7 @@ def test_a_plugin_goes_with_what_else_there_is(name, here, jhrun):
     assert code == 0, err
 
 
+@pytest.mark.rendered
 def test_an_analysis_shows_on_every_page_with_its_figure_and_its_data(here):
     small = ["model=mlp", "model.widths=[8]", "train.epochs=1", "attack=[fgsm]", "subset=60"]
     assert main(["train", *small, "hydra.run.dir=run"]) == 0

@@ -19,12 +19,6 @@ TINY = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _unrendered_unless_asked(request):
-    if request.node.get_closest_marker("rendered") is None:
-        request.getfixturevalue("unrendered")
-
-
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, figures_wait):
     """Three runs, by name: two seeds of one configuration, and one without a penalty."""
