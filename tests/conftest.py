@@ -114,9 +114,8 @@ def unrendered(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _undrawn_unless_asked(request):
-    """Nothing is drawn but where the test asks for it with its mark, and in tests of figures and pages."""
-    pages = "reporting" in request.path.parts and "leaderboard" not in request.path.parts
-    if not pages and request.node.get_closest_marker("rendered") is None:
+    """Nothing is drawn but where the test asks for it with its mark."""
+    if request.node.get_closest_marker("rendered") is None:
         request.getfixturevalue("unrendered")
 
 

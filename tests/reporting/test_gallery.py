@@ -15,6 +15,8 @@ from jhrun.cli import main
 from jhrun.jsonio import as_line, as_plain, read_json, read_record, write_json
 from jhrun.records import PASS, SUSPECT, Check, EvaluationRecord, Proportion, Verdict
 
+pytestmark = pytest.mark.rendered
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DOCUMENTED = (Path(__file__).parents[2] / "docs/report.md").read_text()
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "solver=lanczos", "solver.iterations=2"]
@@ -29,12 +31,13 @@ def columns(path):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, figures_wait):
     """A run whose evaluation is of a subset, with classes and a verdict of our making."""
     run = tmp_path_factory.mktemp("gallery") / "run"
-    assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
     analyses = "analysis=[verdict,curve,curvature,slices]"
-    assert main(["eval", f"run={run}", "attack=[fgsm,uniform,gaussian]", "name=x", analyses]) == 0
+    with figures_wait():
+        assert main(["train", *TINY, "evaluate=false", f"hydra.run.dir={run}"]) == 0
+        assert main(["eval", f"run={run}", "attack=[fgsm,uniform,gaussian]", "name=x", analyses]) == 0
     shutil.rmtree(run / "figures")
     place = run / "eval/x"
     record = read_record(place / "results.json", EvaluationRecord)

@@ -197,7 +197,6 @@ def test_analyses_stay_when_a_weaker_evaluation_follows(made):
     assert found.analyses["curvature"].record == {"n": N}
 
 
-@pytest.mark.usefixtures("unrendered")
 def test_a_notebook_never_reads_a_weaker_worst_case_and_a_pin_chooses_one(tiny, jhrun):
     run = tiny("train.epochs=3")
     first = read_json(run / "report.json")

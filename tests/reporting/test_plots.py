@@ -10,6 +10,8 @@ from jhrun.reporting.picture import Picture
 from jhrun.reporting.plots import NARROW, WIDE, drawn_figure
 from jhrun.reporting.plots.draw import DRAWERS
 
+pytestmark = pytest.mark.rendered
+
 N = 12
 COLUMNS = {
     "x": np.arange(N, dtype=np.float64),

@@ -14,6 +14,8 @@ from jhrun.config import stored
 from jhrun.jsonio import as_line, read_json, read_lines
 from jhrun.reporting import tables, words
 
+pytestmark = pytest.mark.rendered
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

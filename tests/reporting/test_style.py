@@ -8,6 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
+pytestmark = pytest.mark.rendered
+
 JUPYTER = "module://matplotlib_inline.backend_inline"
 SETTINGS = {"text.usetex": True, "font.family": ["cursive"], "svg.fonttype": "none", "lines.linewidth": 9.0}
 BENCH = ["solvers=[hutchinson]", "rounds=1", "batches=1", "batch_size=4", "model=mlp", "model.widths=[8]"]
