@@ -1,5 +1,6 @@
 # Sourced by scripts/run and scripts/test: makes .venv where there is none, and installs the package there
 # (editable) when it is not installed or pyproject.toml has changed. Usage: prepare_environment [dev]
+_pip() { "$ROOT/.venv/bin/python" -m pip install $quiet --disable-pip-version-check "$@" >&2; }
 prepare_environment() {
     local extra="${1:-}" python candidate stamp wanted quiet=--quiet
     stamp="$ROOT/.venv/.installed${extra:+-$extra}"
@@ -25,8 +26,12 @@ prepare_environment() {
     echo "Installing jhrun${extra:+ and its development tools} into .venv (PyTorch is large: some minutes, once) …" >&2 || true
     # a terminal is shown what pip fetches, and how long that takes
     [ -t 2 ] && quiet=
-    "$ROOT/.venv/bin/python" -m pip install $quiet --disable-pip-version-check \
-        --editable "$ROOT${extra:+[$extra]}" >&2 || {
+    # torchattacks apart: what it pins would hold others back (scripts/requirements says more)
+    {
+        "$ROOT/.venv/bin/python" "$ROOT/scripts/requirements" $extra >"$ROOT/.venv/requirements" &&
+            _pip --requirement "$ROOT/.venv/requirements" &&
+            _pip --no-deps "$(grep -o 'torchattacks==[0-9.]*' "$ROOT/pyproject.toml")" --editable "$ROOT"
+    } || {
         echo "error: the installation failed (pip's message is above); call this again to go on" >&2
         return 6
     }

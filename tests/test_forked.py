@@ -77,6 +77,7 @@ print(len(render(lambda narrow=False: Figure(), "svg").content))
 """
 
 
+@pytest.mark.rendered
 @pytest.mark.parametrize("run", [forked.run, partial(subprocess.run, capture_output=True, text=True, check=True)])
 def test_figures_are_left_out_where_that_is_asked_for_and_nowhere_else(run, request):
     command = [sys.executable, "-c", DRAWN]
