@@ -88,6 +88,36 @@ def test_the_wheel_alone_trains_from_an_empty_folder(wheel, tmp_path):
     assert (Path(done.stdout.splitlines()[-1]) / "report.html").is_file()
 
 
+def test_the_file_of_requirements_is_that_of_the_project():
+    printed = subprocess.run(
+        [sys.executable, ROOT / "scripts/requirements"], capture_output=True, check=True
+    ).stdout
+    assert (ROOT / "requirements.txt").read_bytes() == printed
+    with_extras = [sys.executable, ROOT / "scripts/requirements", "dev"]
+    lines = subprocess.run(with_extras, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert {*printed.decode().splitlines()} < {*lines}
+    # by way of an extra that the extra names
+    assert [line for line in lines if line.startswith("tensorboard")]
+    assert not [line for line in lines if line.startswith(("jhrun", "torchattacks"))]
+
+
+WITHOUT_REQUESTS = """
+import sys
+sys.modules["requests"] = None
+import torch
+from jhrun.attacks import APGD, FAB, PGD
+from jhrun.models import MLP
+model = MLP(shape=(1, 4, 4), outputs=3, mean=(0.5,), std=(0.5,), widths=(4,))
+for attack in (PGD(0.1, steps=2), APGD(0.1, steps=2), FAB(0.1, steps=1)):
+    attack(model, torch.full((2, 1, 4, 4), 0.5), torch.tensor([0, 1]), seed=0)
+"""
+
+
+def test_the_attacks_need_no_requests():
+    """Why the pin of torchattacks can be left out: neither its import nor an attack asks for the package."""
+    subprocess.run([sys.executable, "-c", WITHOUT_REQUESTS], check=True)
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git checkout")
 def test_git_keeps_of_outputs_its_page_alone():
     paths = ["outputs/README.md", "outputs/runs/1/report.html", "outputs/sweeps/README.md", "tests/outputs/1"]
