@@ -11,7 +11,7 @@ from jhrun.config.groups import brought
 from jhrun.errors import ConfigError, RunError, pasteable
 from jhrun.folder import RunFolder
 from jhrun.jsonio import as_json, as_plain, read_record
-from jhrun.reporting.compared import as_tex, as_text, compare_cells
+from jhrun.reporting.compared import Compared, as_tex, as_text, compare_cells
 from jhrun.reporting.leaderboard import BoardDocument, Cell, cells_in, is_sweep
 from jhrun.terminal import room
 
@@ -23,25 +23,37 @@ def run(arguments: Sequence[str], *, form: str | None = None) -> None:
         arguments: folders of runs or of sweeps, or rows of leaderboards, ``FOLDER:RANK``.
         form: ``--json`` or ``--tex``; None for a text.
 
-    Raises:
-        ConfigError: one run alone is given.
     """
     # what a program reads has no line of progress in it
     with Progress("reading the runs") if form is None else nullcontext():
-        found = [cell for argument in arguments for cell in cells_of(argument)]
-        # a run may be given twice, by itself and in a sweep
-        cells = list({(i if c.folder is None else c.folder.resolve()): c for i, c in enumerate(found)}.values())
-        if len(cells) < 2:
-            remedy = "give another run, a sweep or a row of a leaderboard too"
-            raise ConfigError(
-                f"'{arguments[0]}' is one run, and compare takes two or more", "jhrun compare", remedy
-            )
-        table = compare_cells(cells, brought("train"))
+        table = compared(arguments)
     if form == "--json":
         text = as_json(as_plain(table)).rstrip()
     else:
         text = as_tex(table) if form == "--tex" else pasteable(as_text(table, room()))
     print(text, file=sys.stdout)
+
+
+def compared(arguments: Sequence[str]) -> Compared:
+    """Compare methods.
+
+    Args:
+        arguments: as above.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ConfigError: one run alone is given.
+    """
+    found = [cell for argument in arguments for cell in cells_of(argument)]
+    # a run may be given twice, by itself and in a sweep
+    cells = list({(i if c.folder is None else c.folder.resolve()): c for i, c in enumerate(found)}.values())
+    if len(cells) < 2:
+        given = f"'{arguments[0]}' is one run" if arguments else "nothing is given"
+        remedy = "give another run, a sweep or a row of a leaderboard too"
+        raise ConfigError(f"{given}, and compare takes two or more", "jhrun compare", remedy)
+    return compare_cells(cells, brought("train"))
 
 
 def cells_of(argument: str) -> list[Cell]:

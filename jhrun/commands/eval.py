@@ -62,7 +62,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     values = stored.read(folder.config, call["plugins"])
     # the run knows how many classes may be asked for
     check({**call, "dataset": values["dataset"]})
-    _place_data(values["dataset"], **call["dataset"])
+    place_data(values["dataset"], **call["dataset"])
     with preemptible(), resources_named(folder.path), logged(folder), Lock(folder.path):
         objects.apply_options(values)
         with memory_named(MEMORY), records_read(folder):
@@ -113,7 +113,7 @@ def refuse_doubtful(report: Report) -> None:
     raise VerdictError(what, report.run, " ".join(command) if command else "see its report.html")
 
 
-def _place_data(node: dict[str, Any], root: str | None, cache: str | None) -> None:
+def place_data(node: dict[str, Any], root: str | None, cache: str | None) -> None:
     """Say where the data set lies; a stranger's run fetches nothing, and keeps nothing in folders of its choice.
 
     Args:

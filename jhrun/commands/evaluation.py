@@ -215,7 +215,7 @@ def _attack(request: Request, unfinished: Unfinished, part: Part) -> Evaluation:
     seconds = expected_seconds(request.model, part, left)
     if seconds > LONG:
         say(f"the attacks take {duration(seconds)} at most")
-    line, progress = _progress(request, len(part))
+    line, progress = progress_of(request.attacks, len(request.data.classes), len(part))
     with line:
         return evaluate(
             request.model,
@@ -273,10 +273,20 @@ def _claimed(request: Request, n: int) -> float | None:
     return None
 
 
-def _progress(request: Request, n: int) -> tuple[Progress, Callable[[str, float, int], None]]:
-    """A progress line over all attacks, each with the share of its passes in those of all."""
-    classes = len(request.data.classes)
-    passes = {name: attack.passes(classes) for name, attack in request.attacks.items()}
+def progress_of(
+    attacks: Mapping[str, Attack], classes: int, n: int
+) -> tuple[Progress, Callable[[str, float, int], None]]:
+    """A progress line over all attacks, each with the share of its passes in those of all.
+
+    Args:
+        attacks: by name.
+        classes: so many.
+        n: examples.
+
+    Returns:
+        The line, and what ``evaluate`` is to tell of its progress.
+    """
+    passes = {name: attack.passes(classes) for name, attack in attacks.items()}
     total = max(1, n * sum(passes.values()))
     line = Progress("attacks", total)
 

@@ -19,7 +19,7 @@ class Fault(NamedTuple):
     remedy: str
 
 
-def examine(model: nn.Module, inputs: Tensor, outputs: int, *, exact: bool) -> Fault | None:
+def examine(model: nn.Module, inputs: Tensor, outputs: int, *, exact: bool, trains: bool = True) -> Fault | None:
     """Try a network on two examples, in training mode and in evaluation mode, and on one example in the latter.
 
     Args:
@@ -28,6 +28,7 @@ def examine(model: nn.Module, inputs: Tensor, outputs: int, *, exact: bool) -> F
         inputs: of one or two examples, on the model's device.
         outputs: how many it must have, or must at least have.
         exact: whether it may not have more.
+        trains: whether training mode matters.
 
     Returns:
         The first fault; None where there is none. Gradients that stop before the inputs are none here: not every
@@ -35,7 +36,7 @@ def examine(model: nn.Module, inputs: Tensor, outputs: int, *, exact: bool) -> F
     """
     # the second one is the first one's double where there is no other
     pair = inputs[:2] if len(inputs) > 1 else torch.cat([inputs, inputs])
-    for training in (True, False):
+    for training in (True, False) if trains else (False,):
         with trial(model) as network:
             network.train(training)
             fault = fault_of(network, pair, outputs, exact=exact)

@@ -113,6 +113,18 @@ def as_latex(board: Board) -> str:
 
 def as_csv(board: Board) -> str:
     """One line for each row, with all digits (docs/leaderboard.md)."""
+    return numbers(board).to_csv(index=False, lineterminator="\n")
+
+
+def numbers(board: Board) -> pd.DataFrame:
+    """The table with all digits.
+
+    Args:
+        board: of all rows.
+
+    Returns:
+        A line for each row; the columns are those of ``leaderboard.csv`` (docs/leaderboard.md).
+    """
     rows, best = board.rows, set(map(id, front(board)))
     columns: dict[str, list[object]] = {
         "rank": [row.rank for row in rows],
@@ -136,7 +148,7 @@ def as_csv(board: Board) -> str:
                 columns[f"{key}_ci95_{name}"] = [s and s.ci95 and s.ci95[i] for s in found]
     for key, values in board.differing.items():
         columns[f"config.{key}"] = list(map(cell, values))
-    return pd.DataFrame(columns, dtype=object).to_csv(index=False, lineterminator="\n")
+    return pd.DataFrame(columns, dtype=object)
 
 
 def written(found: Statistic | None, column: Column, n: int) -> str:
