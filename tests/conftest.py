@@ -39,9 +39,9 @@ def md5(path):
 
 
 LONG = {
-    *("commands", "faults", "plugins", "reporting", "evaluation", "benchmarks", "sweeps"),
+    *("commands", "faults", "plugins", "reporting", "evaluation", "benchmarks", "sweeps", "library"),
     *("test_linear.py", "test_cache.py", "test_deciding.py", "test_preflight.py", "test_overrides.py"),
-    *("test_tensorboard.py", "test_forked.py", "README.md"),
+    *("test_tensorboard.py", "test_forked.py", "test_notebook.py", "README.md"),
 }
 """Folders and files whose tests are seconds each: ``quick`` are of them those alone that say so."""
 

@@ -1,5 +1,6 @@
 """``import jhrun``: what it gives equals what the commands write, and what is asked wrongly is told in a line."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -92,6 +93,30 @@ def test_nothing_of_a_run_is_written(runs):
     package.compare(runs.penalised, runs.plain)
     assert str(run)
     assert before == {path: path.stat().st_mtime_ns for path in runs.penalised.rglob("*")}
+
+
+def test_the_page_about_it_runs_as_it_stands(runs):
+    """With a real run for each placeholder, and one quick attack."""
+    folder = runs.plain.parent
+    assert main(["report", str(folder)]) == 0
+    run = package.load(runs.penalised)
+    names = {"model": run.model, "images": run.test.inputs, "labels": run.test.labels}
+    text = (Path(__file__).parents[2] / "docs/notebook.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 4
+    for block in blocks:
+        real = block.replace("outputs/sweeps/…:1", f"{runs.penalised}").replace(
+            "outputs/sweeps/…:2", f"{runs.plain}"
+        )
+        real = real.replace("outputs/sweeps/…", f"{folder}").replace("outputs/…/…", f"{runs.penalised}")
+        real = (
+            real.replace('"standard"', '"fgsm"')
+            .replace("n=1000", "n=20")
+            .replace("n=500, steps=50", "n=20, steps=2")
+        )
+        exec(real, names)
+    assert names["judged"].verdict.outcome == "incomplete"
+    assert len(names["table"]) == 2
 
 
 def test_the_tables_are_those_of_leaderboard_and_compare(runs, jhrun):
