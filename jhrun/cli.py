@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from jhrun import __version__
 from jhrun.commands import list as listing
-from jhrun.config.groups import CONF, choices, groups, nearest
+from jhrun.config.groups import COMPOSED, CONF, choices, groups, nearest
 from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError, pasteable
 from jhrun.terminal import lasting_output
 
@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "write a run's report anew, or make a leaderboard of any runs and sweeps",
     "compare": "say whether one method is better than another, on the same seeds and images",
     "bench": "measure cost, truth and memory of every solver on this machine",
+    "validate": "try a call of train, eval or bench without running it",
     "list": "show every choice, and what the methods among them rest on",
 }
 
@@ -70,6 +71,16 @@ run each it is an exact McNemar test, which says nothing about other seeds. p va
 """
 """What compare's --help says."""
 
+VALIDATE = f"""jhrun validate COMMAND …: {COMMANDS["validate"]}
+
+  jhrun validate train model=cnn seed=0,1 -m     each job of the sweep
+  jhrun validate eval run=RUN attack=standard    the run is read, too
+
+Data, network, penalty, attacks and analyses are made, and the network is tried on two examples. No run is made or
+changed; data that are missing are fetched. The exit code is 0, or the one that the call would begin with.
+"""
+"""What validate's --help says."""
+
 FLAGS = """flags:
   -m, --multirun      every combination of comma-separated values, as in seed=0,1,2; hydra/launcher=joblib runs
                       several at a time, hydra/launcher=submitit_slurm has SLURM run them
@@ -119,18 +130,26 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"jhrun {__version__}")
         return 0
     command, *rest = arguments
+    validate = command == "validate" and bool(rest) and not rest[0].startswith("-")
+    if validate:
+        command, *rest = rest
     if command not in COMMANDS:
         raise ConfigError(f"there is no command '{command}'", f"jhrun {command}", nearest(command, COMMANDS))
     if {"-h", "--help"} & set(rest):
         print(pasteable(_help(command)), end="")
         return 0
+    if validate and command not in COMPOSED:
+        what = f"validate tries calls of {', '.join(COMPOSED)}"
+        raise ConfigError(what, f"jhrun validate {command}", "as in jhrun validate train model=cnn")
+    if command == "validate":
+        raise ConfigError("validate takes a call", "jhrun validate", "as in jhrun validate train model=cnn")
     own = {"report": _report, "list": _list, "compare": _compare}
     if command in own:
         return own[command](rest)
     flags, overrides = _separate(rest)
     from jhrun.commands.launch import launch  # noqa: PLC0415 - imports torch
 
-    return launch(command, flags, overrides)
+    return launch(command, flags, overrides, validate=validate)
 
 
 def _list(arguments: list[str]) -> int:
@@ -212,7 +231,7 @@ def _instead(flag: str, value: str) -> str:
 
 
 def _help(command: str) -> str:
-    own = {"report": REPORT, "list": listing.HELP, "compare": COMPARE}
+    own = {"report": REPORT, "list": listing.HELP, "compare": COMPARE, "validate": VALIDATE}
     if command in own:
         return own[command]
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]

@@ -65,6 +65,24 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         return _measure(call, overrides, output, device)
 
 
+def validate(config: DictConfig, overrides: Sequence[str], output: Path) -> str:
+    """Make network, data and matrix, and measure nothing.
+
+    Args:
+        config: composed from ``conf/bench.yaml``.
+        overrides: as typed.
+        output: a new folder for the results.
+
+    Returns:
+        What the call would do.
+    """
+    call = stored.plain(config)
+    objects.apply_options(call)
+    require_empty(output)
+    model, _, penalty, _ = _subject(call, objects.device(call["device"]), overrides)
+    return f"measure solvers on the {type(penalty).__name__} of {type(model).__name__}"
+
+
 def _measure(call: Mapping[str, Any], overrides: Sequence[str], output: Path, device: torch.device) -> Path:
     """Measure, and write the results into a folder."""
     model, data, penalty, objective = _subject(call, device, overrides)

@@ -80,6 +80,30 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
     return folder.path
 
 
+def validate(config: DictConfig, overrides: Sequence[str], output: Path) -> str:  # noqa: ARG001 - a command's form
+    """Try everything of a call that can be tried without an attack; nothing is written.
+
+    Args:
+        config: composed from ``conf/eval.yaml``.
+        overrides: as typed.
+        output: not used.
+
+    Returns:
+        What the call would do.
+    """
+    call = stored.resolved(config)
+    folder = RunFolder.existing(str(call["run"]))
+    values = stored.read(folder.config, call["plugins"])
+    check({**call, "dataset": values["dataset"]})
+    place_data(values["dataset"], **call["dataset"])
+    objects.apply_options(values)
+    with records_read(folder):
+        call |= _kept(folder, call["name"], overrides)
+        request = _request(folder, values, call, overrides)
+    what = ", ".join([*request.attacks, *request.analyses]) or "the held-out figures"
+    return f"make evaluation {request.name} in {folder.path}: {what}"
+
+
 def _kept(folder: RunFolder, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
     """What an evaluation of that name was asked for, where the call says nothing of it."""
     if name is None or {key.split(".")[0] for key in typed_keys(list(overrides))} & {*CALL}:

@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from jhrun.commands.search import search
-from jhrun.commands.session import warnings_said
+from jhrun.commands.session import tell, warnings_said
 from jhrun.commands.signals import Preempted
 from jhrun.commands.sweep import sweep
 from jhrun.config import grid
@@ -30,13 +30,14 @@ _USED = (
 """Settings of Hydra's that a command heeds."""
 
 
-def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
+def launch(command: str, flags: Sequence[str], overrides: Sequence[str], *, validate: bool = False) -> int:
     """Compose a command's configuration and run it: once, or with ``-m`` for every combination of values.
 
     Args:
         command: train, eval or bench.
         flags: Hydra's own, such as ``--multirun`` or ``--cfg job``.
         overrides: as typed.
+        validate: whether the call is tried and not run.
 
     Returns:
         0, or the exit code of the first job that failed.
@@ -54,25 +55,29 @@ def launch(command: str, flags: Sequence[str], overrides: Sequence[str]) -> int:
         if shown := _values_of(others, "--cfg", "-c"):
             return _show(command, shown[0], overrides, resolve="--resolve" in others)
         searched = any(o.startswith("search=") and o != "search=null" for o in overrides)
-        if command == "train" and multirun and not of_sweep:
+        if validate and searched:
+            raise ConfigError("a search draws its values as it goes", "jhrun validate", "leave search= out")
+        if command == "train" and multirun and not (of_sweep or validate):
             return (search if searched else sweep)(overrides, others)
         if command == "train" and searched and not of_sweep:
             raise ConfigError("a search has many runs", "search", "add -m")
         if not multirun:
-            return _run(command, overrides)
+            return _run(command, overrides, validate=validate)
         with explained(command, overrides):
             jobs = grid.combinations(overrides)
-        codes = [_run(command, job, f"job {number} ({' '.join(job)}): ") for number, job in enumerate(jobs)]
+        names = [f"job {number} ({' '.join(job)}): " for number, job in enumerate(jobs)]
+        codes = [_run(command, job, name, validate=validate) for job, name in zip(jobs, names, strict=True)]
     return next((code for code in codes if code), 0)
 
 
-def _run(command: str, overrides: Sequence[str], job: str = "") -> int:
+def _run(command: str, overrides: Sequence[str], job: str = "", *, validate: bool = False) -> int:
     """One run of a command, failing for itself.
 
     Args:
         command: train, eval or bench.
         overrides: as typed.
         job: what its error begins with.
+        validate: whether it is tried and not run.
 
     Returns:
         The exit code.
@@ -88,7 +93,11 @@ def _run(command: str, overrides: Sequence[str], job: str = "") -> int:
             output = Path(settings.hydra.run.dir).absolute()
         typed = [override for override in as_typed(prepared) if not _of_hydra(override)]
         with warnings_said():
-            import_module(f"jhrun.commands.{command}").run(config, typed, output)
+            module = import_module(f"jhrun.commands.{command}")
+            if validate:
+                tell(f"{job}nothing is wrong; jhrun {command} would {module.validate(config, typed, output)}")
+            else:
+                module.run(config, typed, output)
     except Preempted:
         return PREEMPTED
     except Interrupted:

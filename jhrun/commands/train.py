@@ -41,6 +41,7 @@ from jhrun.jsonio import append_line, as_plain, read_json, read_lines, write_jso
 from jhrun.loggers import Logger
 from jhrun.records import Decision, EpochRecord
 from jhrun.reporting import write_report
+from jhrun.reporting.words import counted
 from jhrun.sweeps import Lock
 from jhrun.training import Canaries, Checkpoint, Interrupted, Trainer
 
@@ -103,6 +104,37 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:
         say_result(folder, report)
         tell(str(folder.path))
     return folder.path
+
+
+def validate(config: DictConfig, overrides: Sequence[str], output: Path) -> str:
+    """Try everything of a call that can be tried without training; nothing is written.
+
+    Args:
+        config: composed from ``conf/train.yaml``.
+        overrides: as typed.
+        output: the folder of a new run.
+
+    Returns:
+        What the call would do.
+    """
+    call = stored.plain(config)
+    if call["resume"] is None:
+        require_empty(output)
+        values, verb = call, "train"
+    else:
+        folder = RunFolder.existing(str(call["resume"]))
+        values, _ = resumed_values(folder, call, overrides)
+        verb = f"go on with {folder.path}:"
+    device = objects.device(values["device"])
+    objects.logger(values, call["plugins"])
+    with plugins_named(call["plugins"]):
+        trainer, attacks, analyses = _built(values, device, call["plugins"], overrides)
+        for warning in preflighted(trainer):
+            say(f"warning: {warning}")
+    examples, epochs = len(trainer.dataset.train), trainer.options.epochs
+    after = ", ".join([*attacks, *analyses]) if values["evaluate"] else ""
+    then = f"; then {after}" if after else ""
+    return f"{verb} {counted(epochs, 'epoch')} of {counted(examples, 'example')} on {device}{then}"
 
 
 def _reopened(
