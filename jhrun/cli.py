@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from jhrun import __version__
+from jhrun.commands import completion
 from jhrun.commands import list as listing
 from jhrun.config.groups import COMPOSED, CONF, choices, groups, nearest
 from jhrun.errors import BUG, INTERRUPTED, ConfigError, JhrunError, pasteable
@@ -19,6 +20,7 @@ COMMANDS = {
     "bench": "measure cost, truth and memory of every solver on this machine",
     "validate": "try a call of train, eval or bench without running it",
     "list": "show every choice, and what the methods among them rest on",
+    "completion": "print a script by which bash, zsh or fish completes commands, choices and keys",
 }
 
 USAGE = f"""jhrun {__version__}: train, attack and report on classifiers with small input-Jacobians or -Hessians
@@ -126,6 +128,9 @@ def _dispatch(arguments: list[str]) -> int:
         lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
         print(pasteable(USAGE.format(commands=lines)), end="")
         return 0 if arguments else ConfigError.exit_code
+    if arguments[0] == completion.ASKED:
+        print("\n".join(completion.completed(" ".join(arguments[1:]), _words())))
+        return 0
     if "--version" in arguments:
         print(f"jhrun {__version__}")
         return 0
@@ -143,13 +148,27 @@ def _dispatch(arguments: list[str]) -> int:
         raise ConfigError(what, f"jhrun validate {command}", "as in jhrun validate train model=cnn")
     if command == "validate":
         raise ConfigError("validate takes a call", "jhrun validate", "as in jhrun validate train model=cnn")
-    own = {"report": _report, "list": _list, "compare": _compare}
+    own = {"report": _report, "list": _list, "compare": _compare, "completion": _completion}
     if command in own:
         return own[command](rest)
     flags, overrides = _separate(rest)
     from jhrun.commands.launch import launch  # noqa: PLC0415 - imports torch
 
     return launch(command, flags, overrides, validate=validate)
+
+
+def _words() -> dict[str, list[str]]:
+    """What each command takes that is no key, choice or folder."""
+    flags = [*_FLAGS, "--help"]
+    words = {"report": ["--help", "evaluation=", "paper="], "compare": ["--help", "--json", "--tex"]}
+    words |= {"list": sorted({group for command in COMPOSED for group in groups(command)})}
+    words |= {"completion": list(completion.SCRIPTS)}
+    return {command: words.get(command, flags) for command in COMMANDS}
+
+
+def _completion(arguments: list[str]) -> int:
+    completion.run(arguments)
+    return 0
 
 
 def _list(arguments: list[str]) -> int:
@@ -232,6 +251,7 @@ def _instead(flag: str, value: str) -> str:
 
 def _help(command: str) -> str:
     own = {"report": REPORT, "list": listing.HELP, "compare": COMPARE, "validate": VALIDATE}
+    own |= {"completion": completion.HELP}
     if command in own:
         return own[command]
     lines = [f"jhrun {command} [KEY=VALUE …] [FLAGS]: {COMMANDS[command]}", ""]
