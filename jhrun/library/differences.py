@@ -9,6 +9,7 @@ from jhrun.commands.compare import compared
 from jhrun.jsonio import as_plain
 from jhrun.library.notebook import Shown
 from jhrun.reporting.compared import Compared, as_tex, as_text
+from jhrun.terminal import room
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,7 +39,7 @@ class Comparison(Shown):
 
     def __str__(self) -> str:
         """What the command prints."""
-        return as_text(self.document)
+        return as_text(self.document, room())
 
 
 def compare(*methods: str | PathLike[str]) -> Comparison:

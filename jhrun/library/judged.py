@@ -119,6 +119,7 @@ def evaluate(
     n: int | None = None,
     classes: Sequence[str] = (),
     twin: nn.Module | None = None,
+    selection: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Judged:
     """Attack any network, and judge whether the figures can be believed. Nothing is written.
@@ -134,6 +135,8 @@ def evaluate(
         n: how many examples, drawn at random; all if not given.
         classes: their names; their numbers if not given.
         twin: an undefended network for the same task, whose adversarial inputs the verdict tries too.
+        selection: how the network was chosen among several, as in ``{"rule": "last epoch"}`` or
+            ``{"rule": "highest accuracy", "part": "validation"}``; a verdict passes only where that is said.
         seed: of everything random.
 
     Returns:
@@ -160,7 +163,7 @@ def evaluate(
         evaluation,
         made,
         seed,
-        {},
+        selection or {},
         classes=names,
         total=len(whole),
         epsilon=max(balls, default=0.0),

@@ -1,6 +1,5 @@
 """A run, read back into Python: its network, its data and its figures."""
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,7 +138,7 @@ class Run(Shown):
         """The run's page."""
         page = self.path / "report.html"
         if not page.is_file():
-            return f"<pre>{html.escape(str(self))}</pre>"
+            return super()._repr_html_()
         return frame_of(page.read_text(encoding="utf-8"))
 
 

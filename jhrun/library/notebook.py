@@ -20,7 +20,7 @@ class Shown(ABC):
 
     def _repr_html_(self) -> str:
         """What a notebook shows; the text, where there is nothing better."""
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return f'<pre style="white-space: pre-wrap">{html.escape(str(self))}</pre>'
 
 
 def frame_of(page: str) -> str:

@@ -189,8 +189,11 @@ def test_data_are_given_in_any_form(odd):
 
 
 def test_a_verdict_reads_the_curve_and_knows_the_twin(odd):
-    found = package.evaluate(odd, digits(), "fgsm", 0.1, n=20, analyses=["verdict", "curve"], twin=odd)
+    test = {"rule": "highest accuracy", "part": "test"}
+    more = {"analyses": ["verdict", "curve"], "twin": odd, "selection": test}
+    found = package.evaluate(odd, digits(), "fgsm", 0.1, n=20, **more)
     checks = {check.name: check.outcome for check in found.verdict.checks}
+    assert checks["selection never on test data"] == "fail"
     assert checks["accuracy falls in ε"] != "not checked"
     assert checks["transfer from an undefended twin"] != "not checked"
 
