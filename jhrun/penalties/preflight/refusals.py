@@ -27,7 +27,7 @@ def refuse_batch_norm(model: nn.Module) -> None:
         if isinstance(module, _BatchNorm) and module.training:
             raise ValueError(
                 f"{label(name, module)} in training mode makes every output depend on the whole batch, so that "
-                "no example has a matrix of its own: use model.normalisation=group"
+                "no example has a matrix of its own: use model.normalisation=group, or jhrun.models.adapt"
             )
 
 
@@ -47,7 +47,7 @@ def refuse_layer_norm(model: nn.Module, penalty: str) -> None:
         if isinstance(module, nn.LayerNorm):
             raise ValueError(
                 f"{label(name, module)}: PyTorch differentiates it wrongly a third time, which training under "
-                f"{penalty} does (pytorch issue 175754): use GroupNorm with one group"
+                f"{penalty} does (pytorch issue 175754): use GroupNorm with one group, or jhrun.models.adapt"
             )
 
 
