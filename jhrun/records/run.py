@@ -70,10 +70,10 @@ class BackgroundRecord:
     Attributes:
         examples: how many each part of the data has, ``train``, ``validation`` and ``test``; empty where that is
             not known.
-        parameters: of the network; 0 where that is not known.
+        parameters: of the network; None where that is not known.
         cited: what a paper says of each class and function that the run was made with, by its dotted path.
     """
 
     examples: Mapping[str, int] = field(default_factory=dict)
-    parameters: int = 0
+    parameters: int | None = None
     cited: Mapping[str, Cited] = field(default_factory=dict)

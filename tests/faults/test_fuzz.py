@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jhrun.cli import main
@@ -182,6 +182,7 @@ def test_whatever_became_of_a_file_no_accuracy_is_wrong(copied, trained, which, 
 
 
 @settings(max_examples=250 // SHARE, **HOW)
+@example(which=0.0, change=("remove", 0.0, 0))
 @given(which=st.floats(0, 1, exclude_max=True), change=BYTES)
 def test_whatever_became_of_a_file_no_number_of_a_report_is_wrong(copied, trained, which, change):
     there = copied()
