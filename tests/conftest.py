@@ -3,6 +3,7 @@
 One thread: the networks of the tests are tiny, and on busy cores a second thread costs ten times the work.
 """
 
+import gc
 import hashlib
 import os
 import pickle
@@ -54,6 +55,13 @@ def pytest_collection_modifyitems(items):
         # doctests of the package are quick
         if path.parts[0] == "jhrun" or not LONG & set(path.parts):
             item.add_marker("quick")
+
+
+def pytest_collection_finish(session):
+    """The collector does not go through all that was imported again and again: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 @pytest.fixture
