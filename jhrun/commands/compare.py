@@ -22,7 +22,6 @@ def run(arguments: Sequence[str], *, form: str | None = None) -> None:
     Args:
         arguments: folders of runs or of sweeps, or rows of leaderboards, ``FOLDER:RANK``.
         form: ``--json`` or ``--tex``; None for a text.
-
     """
     # what a program reads has no line of progress in it
     with Progress("reading the runs") if form is None else nullcontext():
@@ -38,7 +37,7 @@ def compared(arguments: Sequence[str]) -> Compared:
     """Compare methods.
 
     Args:
-        arguments: as above.
+        arguments: folders of runs or of sweeps, or rows of leaderboards, ``FOLDER:RANK``.
 
     Returns:
         What was found.

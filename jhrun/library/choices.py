@@ -82,7 +82,7 @@ def solver(name: str, settings: Mapping[str, Any]) -> Solver:
 
 
 def _chosen(**chosen: str | Sequence[str]) -> dict[str, Any]:
-    """A training's configuration with some choices; an unknown one is told with the nearest that there is."""
+    """The configuration of a training with some choices. The error for an unknown choice names the nearest one."""
     overrides = []
     for group, names in chosen.items():
         several = [names] if isinstance(names, str) else list(names)

@@ -17,7 +17,7 @@ from jhrun.data.pairs import are_pairs
 from jhrun.errors import ConfigError, DataError
 from jhrun.evaluation import Evaluation
 from jhrun.evaluation import evaluate as attack_all
-from jhrun.evaluation.analyses import Result, Subject
+from jhrun.evaluation.analyses import Analysis, Result, Subject
 from jhrun.library import choices
 from jhrun.library.notebook import Shown
 from jhrun.penalties import examine
@@ -44,7 +44,7 @@ class Judged(Shown):
 
     @property
     def clean(self) -> Proportion:
-        """The share that is right as it is, with Wilson's 95 % interval."""
+        """The share of clean images that are classified right, with Wilson's 95 % interval."""
         return self.evaluation.clean_accuracy
 
     @property
@@ -169,12 +169,17 @@ def evaluate(
         epsilon=max(balls, default=0.0),
         twin=twin,
     )
+    return Judged(evaluation, _analysed(subject, wanted), len(whole))
+
+
+def _analysed(subject: Subject, wanted: Mapping[str, Analysis]) -> dict[str, Result]:
+    """What the analyses find, each knowing the records of those before it."""
     found: dict[str, Result] = {}
     for name, analysis in wanted.items():
         with Progress(analysis.title, 1) as said:
             records = {key: one.record for key, one in found.items()}
             found[name] = analysis(replace(subject, records=records, progress=said))
-    return Judged(evaluation, found, len(whole))
+    return found
 
 
 def _examples(

@@ -29,6 +29,7 @@ class Regularised:
     solver: Solver | Tracked
     objective: Objective = field(default_factory=CrossEntropy)
     generator: torch.Generator | None = None
+    _proposed: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
 
     def __call__(
         self, model: nn.Module, inputs: Tensor, targets: Tensor, index: Tensor | None = None
@@ -53,14 +54,16 @@ class Regularised:
         if isinstance(self.solver, Tracked) and index is None:
             raise ValueError("solver='tracked' keeps a direction for each example: give index=, (B,), int64")
         batch = Batch(inputs, targets, index=index)
-        self._last = (index, out := self.penalty(model, self.objective, batch, self.solver, self.generator))
+        out = self.penalty(model, self.objective, batch, self.solver, self.generator)
+        # nothing else of the batch is kept from one step to the next
+        self._proposed = None if index is None else (index, out.direction.vector)
         return out
 
     def observe(self) -> None:
         """After ``loss.backward()``: ``solver="tracked"`` moves the directions of the batch; others do nothing."""
-        index, out = self._last
-        if isinstance(self.solver, Tracked) and index is not None:
-            self.solver.observe(index, out.direction.vector)
+        if isinstance(self.solver, Tracked) and self._proposed is not None:
+            self.solver.observe(*self._proposed)
+            self._proposed = None
 
 
 def penalty(
@@ -99,6 +102,9 @@ def penalty(
         >>> torch.allclose(out.values, torch.linalg.matrix_norm(J, 2) ** 2, rtol=1e-4)
         True
     """
+    if settings and not isinstance(solver, str):
+        what = f"'{min(settings)}' is a setting, and the solver is made already"
+        raise ConfigError(what, "jhrun.penalty", "give the setting to the solver itself")
     chosen = choices.solver(solver, settings) if isinstance(solver, str) else solver
     if isinstance(chosen, Auto):
         remedy = "name one: 'exact', 'lanczos', 'tracked', …"

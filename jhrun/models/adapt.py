@@ -103,7 +103,7 @@ class PlainAttention(nn.MultiheadAttention):
 
 
 def adapt(network: nn.Module, batch_norm: Literal["freeze", "group"] = "freeze") -> Adapted:
-    """Give a network a form that a curvature penalty can be taken of; the network itself stays as it is.
+    """Copy a network, and replace the layers that no curvature penalty can use. The network stays as it is.
 
     ========================  ===========================================  ==================================
     layer                     becomes                                      why

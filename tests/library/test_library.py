@@ -1,4 +1,4 @@
-"""``import jhrun``: what it gives equals what the commands write, and what is asked wrongly is told in a line."""
+"""``import jhrun``: its results equal the files of the commands, and each error is one line."""
 
 import re
 import subprocess
@@ -16,6 +16,7 @@ from jhrun.cli import main
 from jhrun.data.digits import digits
 from jhrun.errors import JhrunError
 from jhrun.jsonio import read_json
+from jhrun.linalg import Lanczos
 
 TINY = ["model=mlp", "model.widths=[16]", "train.epochs=2", "train.examples=400", "subset=60", "solver=lanczos"]
 
@@ -45,8 +46,11 @@ def run(runs):
 
 
 def test_the_package_imports_nothing_before_it_is_asked():
-    code = "import sys, jhrun; jhrun.__version__; dir(jhrun); sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = (
+        "import sys, jhrun; dir(jhrun); print('torch' in sys.modules); jhrun.load; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_every_name_is_there_and_another_is_an_error():
@@ -216,6 +220,7 @@ def test_a_verdict_reads_the_curve_and_knows_the_twin(odd):
         (lambda run: package.penalty("hessian", "auto"), "decides between the epochs"),
         (lambda run: package.penalty("hessian", "tracked"), "examples=len"),
         (lambda run: package.penalty("hessian", "lanczos", iteratons=3), "did you mean 'iterations'?"),
+        (lambda run: package.penalty("hessian", Lanczos(2), iterations=3), "is made already"),
         (lambda run: package.compare(run.path), "compare takes two or more"),
     ],
 )
@@ -233,6 +238,19 @@ def test_an_example_without_an_index_has_no_direction_to_keep():
     penalty = package.penalty("jacobian", "tracked", examples=4)
     with pytest.raises(ValueError, match="give index="):
         penalty(nn.Linear(3, 2), torch.rand(2, 3), torch.tensor([0, 1]))
+
+
+def test_what_moves_directions_moves_none_before_the_first_batch_or_twice():
+    penalty = package.penalty("jacobian", "tracked", examples=2)
+    penalty.observe()
+    assert not penalty.solver.known.any()
+    out = penalty(nn.Linear(3, 2), torch.rand(2, 3), torch.tensor([0, 1]), torch.arange(2))
+    out.values.sum().backward()
+    penalty.observe()
+    kept = penalty.solver.vectors.clone()
+    penalty.observe()
+    assert penalty.solver.known.all()
+    assert torch.equal(penalty.solver.vectors, kept)
 
 
 def test_a_loop_of_ones_own_with_kept_directions_nears_the_spectral_norm():

@@ -141,8 +141,10 @@ def test_results_hold_what_there_is(tmp_path, change, tags):
     assert hyperparameters(tmp_path) == {"seed": 1}
 
 
-def test_one_that_never_began_can_be_closed():
+def test_one_that_never_began_can_be_closed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     TensorBoard().close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_it_is_not_installed_the_line_says_what_to_type(monkeypatch):
