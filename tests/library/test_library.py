@@ -15,6 +15,7 @@ import jhrun as package
 from jhrun.cli import main
 from jhrun.data.digits import digits
 from jhrun.errors import JhrunError
+from jhrun.evaluation import load
 from jhrun.jsonio import read_json
 from jhrun.linalg import Lanczos
 
@@ -65,6 +66,10 @@ def test_an_attack_gives_the_figures_of_the_report(run):
     report = read_json(run.path / "report.json")
     found = run.attack("pgd20", n=60)
     assert found.accuracy.accuracy == report["attacks"]["pgd20"]["robust"]["accuracy"]
+    each, images = load(run.path / "eval/fgsm+pgd20")
+    assert found.right.tolist() == each["pgd20.robust"].tolist()
+    # the inputs themselves, of those whose images are kept
+    assert torch.equal(found.inputs[images["position"]], torch.from_numpy(images["pgd20"]))
     assert found.inputs.shape == (60, 1, 8, 8)
     assert str(found).startswith("pgd20, ε = 0.1: ")
     weaker = run.attack("pgd20", n=60, epsilon="0.1/2", steps=2)
