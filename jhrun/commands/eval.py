@@ -57,12 +57,7 @@ def run(config: DictConfig, overrides: Sequence[str], output: Path) -> Path:  # 
         RunError: the run cannot be used.
         VerdictError: the verdict is ``fail``, and that was to be an error.
     """
-    call = stored.resolved(config)
-    folder = RunFolder.existing(str(call["run"]))
-    values = stored.read(folder.config, call["plugins"])
-    # the run knows how many classes may be asked for
-    check({**call, "dataset": values["dataset"]})
-    place_data(values["dataset"], **call["dataset"])
+    call, folder, values = _opened(config)
     with preemptible(), resources_named(folder.path), logged(folder), Lock(folder.path):
         objects.apply_options(values)
         with memory_named(MEMORY), records_read(folder):
@@ -91,17 +86,24 @@ def validate(config: DictConfig, overrides: Sequence[str], output: Path) -> str:
     Returns:
         What the call would do.
     """
-    call = stored.resolved(config)
-    folder = RunFolder.existing(str(call["run"]))
-    values = stored.read(folder.config, call["plugins"])
-    check({**call, "dataset": values["dataset"]})
-    place_data(values["dataset"], **call["dataset"])
+    call, folder, values = _opened(config)
     objects.apply_options(values)
     with records_read(folder):
         call |= _kept(folder, call["name"], overrides)
         request = _request(folder, values, call, overrides)
     what = ", ".join([*request.attacks, *request.analyses]) or "the held-out figures"
     return f"make evaluation {request.name} in {folder.path}: {what}"
+
+
+def _opened(config: DictConfig) -> tuple[dict[str, Any], RunFolder, dict[str, Any]]:
+    """The call, the run's folder, and the run's configuration with the data where they lie now."""
+    call = stored.resolved(config)
+    folder = RunFolder.existing(str(call["run"]))
+    values = stored.read(folder.config, call["plugins"])
+    # the run knows how many classes may be asked for
+    check({**call, "dataset": values["dataset"]})
+    place_data(values["dataset"], **call["dataset"])
+    return call, folder, values
 
 
 def _kept(folder: RunFolder, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
